@@ -1,0 +1,123 @@
+//! A block, throttle or authentication event with its last state: one object of `onsets` in the contract.
+
+use serde::Serialize;
+
+use crate::microsoft::Class;
+use crate::record::Time;
+
+/// What kind of event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    Block,
+    Throttle,
+    Auth,
+}
+
+/// Whether it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnsetStatus {
+    Active,
+    Cleared,
+}
+
+/// On what an onset rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// The share of refusals.
+    Rate,
+    /// Microsoft's own words.
+    Stated,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Spread {
+    pub forest: String,
+    pub start: Time,
+    pub last_refused: Time,
+    pub first_accepted: Option<Time>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    pub attempts: u64,
+    pub refused: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FirstLine {
+    pub file: String,
+    pub offset: u64,
+}
+
+/// Whose side it looks like, from counted facts only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reading {
+    /// `yours`, `theirs` or `cannot tell`.
+    pub verdict: &'static str,
+    pub reasons: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Backoff {
+    pub per_minute_before: Option<f64>,
+    pub per_minute_after: Option<f64>,
+    pub retries: Option<u64>,
+    pub accepted_per_minute: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Takeover {
+    pub source_ip: Option<String>,
+    pub source_name: Option<String>,
+    pub factor: f64,
+}
+
+/// One event over its whole life. Fields as in section 8 of the detection notes; `null` where unknown.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Onset {
+    pub id: String,
+    pub was: Option<String>,
+    pub status: OnsetStatus,
+    pub untried_since: Option<Time>,
+    pub decided_at: Time,
+    pub cleared_at: Option<Time>,
+    pub family: Family,
+    pub class: Class,
+    pub reply_id: String,
+    pub smtp_code: Option<u16>,
+    pub enhanced_code: Option<String>,
+    pub source_ip: Option<String>,
+    pub source_name: Option<String>,
+    pub host: Option<String>,
+    /// The /24 (IPv6: /64) that other sources with events of the same cause share.
+    pub range: Option<String>,
+    /// `consumer`, `m365`; `null` for all.
+    pub platform: Option<Vec<String>>,
+    /// Forests; `null` for all.
+    pub datacenters: Option<Vec<String>>,
+    pub spread: Vec<Spread>,
+    pub domain: Option<String>,
+    pub sender_domain: Option<String>,
+    pub start: Time,
+    pub first_refused: Time,
+    /// The last refusal that counted, once cleared.
+    pub end: Option<Time>,
+    pub last_attempt: Option<Time>,
+    pub last_accepted: Option<Time>,
+    pub basis: Basis,
+    /// 0 to 0.9999.
+    pub confidence: f64,
+    pub before: Tally,
+    pub during: Tally,
+    /// Messages refused for good.
+    pub lost: u64,
+    /// Messages waiting.
+    pub deferred: u64,
+    pub first_line: Option<FirstLine>,
+    pub reading: Reading,
+    pub backoff: Option<Backoff>,
+    pub takeover: Option<Takeover>,
+}

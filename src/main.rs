@@ -1,0 +1,3 @@
+//! Arguments -> command -> exit status; nothing else.
+
+fn main() {}
