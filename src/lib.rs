@@ -7,16 +7,26 @@
 //! record     scan        chunks -> candidate lines
 //!            record      line -> Attempt
 //! verdict    microsoft   is it theirs, what does the reply mean
-//!            attribute   which source, which forest: what other lines teach
+//!            attribute   which source: what the log, the map and Microsoft say
 //! aggregate  aggregate   mergeable tables -> Snapshot
 //! onset      detect      trials -> onsets and clears
 //!            engine      joins the above; owns the threads
 //! out        view        Snapshot -> screen
 //!            export      Snapshot -> bytes
+//! entry      commands    cli, config -> engine -> view or export
 //! ```
 
 pub mod aggregate;
+pub mod attribute;
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod detect;
 pub mod engine;
+pub mod export;
 pub mod microsoft;
 pub mod record;
+pub mod scan;
+pub mod source;
+pub mod text;
+pub mod view;

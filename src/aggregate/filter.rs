@@ -4,6 +4,8 @@ use std::fmt;
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use crate::record::Time;
+
 /// Patterns of one option: globs without case, alternatives of each other; a leading `!` excludes.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
@@ -82,6 +84,16 @@ pub struct Filter {
     pub reply: Patterns,
     pub class: Patterns,
     pub outcome: Patterns,
+}
+
+impl Filter {
+    /// Whether an attempt at this time counts; one without a time does where no time was asked for.
+    pub fn holds_time(&self, time: Option<Time>) -> bool {
+        match time {
+            None => self.since.is_none() && self.until.is_none(),
+            Some(t) => self.since.is_none_or(|s| t.seconds >= s) && self.until.is_none_or(|u| t.seconds <= u),
+        }
+    }
 }
 
 /// Literal text as a glob that matches it alone, for a selection on the screen.

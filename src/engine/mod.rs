@@ -1,6 +1,19 @@
 //! Joins source, scan, record, microsoft, attribute, aggregate and detect for a batch or a follow run; owns the
 //! threads; hands out [`crate::aggregate::Snapshot`]s.
 
+mod collect;
+mod events;
+mod follow;
+mod judge;
+mod options;
+mod prepare;
+mod run;
 mod session;
+mod summary;
+mod trials;
+mod visit;
 
+pub use events::{Event, events};
+pub use options::Options;
+pub use run::Run;
 pub use session::{LineList, LogLine, Session};

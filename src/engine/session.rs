@@ -1,9 +1,28 @@
-//! A running engine, as the screen sees it: snapshots out, filter in, lines on demand. Nothing here blocks.
+//! A running engine, as the screen and `tail` see it: snapshots out, filter in, lines on demand. Nothing here blocks
+//! who asks.
 
-use std::sync::Arc;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
 
 use crate::aggregate::{Filter, Snapshot};
-use crate::record::Time;
+use crate::record::{Outcome, Time};
+use crate::text::escape_controls;
+
+use super::follow::follow;
+use super::run::Run;
+use super::summary::Detected;
+use super::visit::{Found, Lessons, visit};
+
+/// The newest lines that a search keeps.
+const MOST_LINES: usize = 10_000;
+/// Between two snapshots while something changes.
+const PUBLISH: Duration = Duration::from_millis(100);
 
 /// One raw line behind a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,29 +50,200 @@ pub struct LineList {
     pub complete: bool,
 }
 
-/// A running engine.
+struct Shared {
+    run: Run,
+    snapshot: ArcSwap<Snapshot>,
+    filter: Mutex<(Filter, u64)>,
+    filter_changes: AtomicU64,
+    lines: ArcSwap<LineList>,
+    /// Number of the newest search; an older one ends.
+    search: AtomicU64,
+    /// Nothing more will be read.
+    ended: AtomicBool,
+    /// And the last snapshot tells it all.
+    finished: AtomicBool,
+}
+
+/// A running engine. Dropping it ends its threads.
 pub struct Session {
-    _private: (),
+    shared: Arc<Shared>,
 }
 
 impl Session {
+    /// Starts to read; with `following`, goes on with what is written later.
+    pub fn start(run: Run, following: bool) -> Self {
+        let filter = run.options.filter.clone();
+        let shared = Arc::new(Shared {
+            run,
+            snapshot: ArcSwap::default(),
+            filter: Mutex::new((filter, 0)),
+            filter_changes: AtomicU64::new(0),
+            lines: ArcSwap::default(),
+            search: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
+        });
+        let reader = Arc::clone(&shared);
+        thread::spawn(move || {
+            reader.run.live.store(following, Ordering::Release);
+            if following {
+                follow(&reader.run);
+            } else {
+                reader.run.scan(true);
+            }
+            reader.ended.store(true, Ordering::Release);
+        });
+        let publisher = Arc::clone(&shared);
+        thread::spawn(move || publisher.publish());
+        Self { shared }
+    }
+
     /// The newest snapshot for the filter last asked for; cheap. `version` tells whether it is another one.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::default()
+        self.shared.snapshot.load_full()
     }
 
     /// Asks for snapshots of these attempts only, from now on.
     pub fn set_filter(&self, filter: Filter) {
-        drop(filter);
+        let mut slot = self.shared.filter.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.1 += 1;
+        slot.0 = filter;
+        self.shared.filter_changes.store(slot.1, Ordering::Release);
     }
 
     /// Begins to look for the lines behind a filter, in the background; an earlier search ends.
     pub fn find_lines(&self, filter: Filter) {
-        drop(filter);
+        let number = self.shared.search.fetch_add(1, Ordering::AcqRel) + 1;
+        self.shared.lines.store(Arc::default());
+        let shared = Arc::clone(&self.shared);
+        thread::spawn(move || shared.search(&filter, number));
     }
 
     /// What the last search has found so far.
     pub fn lines(&self) -> Arc<LineList> {
-        Arc::default()
+        self.shared.lines.load_full()
+    }
+
+    /// Whether all inputs have ended (followed files never do) and the snapshot holds it all.
+    pub fn is_finished(&self) -> bool {
+        self.shared.finished.load(Ordering::Acquire)
+    }
+
+    /// Ends reading.
+    pub fn stop(&self) {
+        self.shared.run.stop();
+        self.shared.search.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn publish(&self) {
+        let mut version = 0;
+        let mut seen = None;
+        let mut detected: Option<(u64, Detected)> = None;
+        let mut detection_due = Instant::now();
+        while !self.run.stopped() {
+            let ended = self.ended.load(Ordering::Acquire);
+            let progress = self.run.progress();
+            let changes = self.run.lock().changes;
+            let filter = self.filter_changes.load(Ordering::Acquire);
+            // The bar moves also where no span has ended yet.
+            let now = (changes, filter, progress.done_bytes, progress.complete);
+            let outdated =
+                detected.as_ref().is_none_or(|(of, _)| *of != changes);
+            if seen != Some(now) || outdated && (ended || Instant::now() >= detection_due) {
+                seen = Some(now);
+                if outdated && (Instant::now() >= detection_due || ended) {
+                    let begun = Instant::now();
+                    detected = Some((changes, Detected::of(&self.run)));
+                    // Detection looks at the whole history: not more than a twentieth of the time goes to it.
+                    detection_due = Instant::now() + (begun.elapsed() * 20).max(Duration::from_millis(500));
+                }
+                let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+                let mut snapshot = self.run.snapshot(&filter, detected.as_ref().map(|(_, d)| d));
+                version += 1;
+                snapshot.version = version;
+                self.snapshot.store(Arc::new(snapshot));
+            }
+            self.finished.store(ended, Ordering::Release);
+            thread::sleep(PUBLISH);
+        }
+    }
+
+    fn search(&self, filter: &Filter, number: u64) {
+        let lessons = Lessons::of(&self.run);
+        let current = || self.search.load(Ordering::Acquire) == number;
+        let mut newest: BinaryHeap<Reverse<Ordered>> = BinaryHeap::new();
+        let mut total = 0;
+        let mut published = Instant::now();
+        visit(&self.run, &lessons, filter, false, &mut |found| {
+            total += 1;
+            newest.push(Reverse(Ordered::of(found, total)));
+            if newest.len() > MOST_LINES {
+                newest.pop();
+            }
+            if published.elapsed() > 2 * PUBLISH {
+                published = Instant::now();
+                self.show(&newest, total, false);
+            }
+            current()
+        });
+        if current() {
+            self.show(&newest, total, true);
+        }
+    }
+
+    fn show(&self, newest: &BinaryHeap<Reverse<Ordered>>, total: u64, complete: bool) {
+        let mut lines: Vec<&Ordered> = newest.iter().map(|Reverse(line)| line).collect();
+        lines.sort_by(|a, b| b.cmp(a));
+        let lines = lines.into_iter().map(|o| o.line.clone()).collect();
+        self.lines.store(Arc::new(LineList { total, lines, complete }));
+    }
+}
+
+/// Lines by time; of one second the later read is the newer.
+struct Ordered {
+    key: (Option<Time>, u64),
+    line: LogLine,
+}
+
+impl Ordered {
+    fn of(found: &Found<'_>, number: u64) -> Self {
+        let tag = found.judged.host_tag.map(escape_controls);
+        let line = LogLine {
+            time: found.attempt.time,
+            path: Arc::clone(&found.input.name),
+            offset: found.offset,
+            text: found.line.into(),
+            source: found.source_ip.map(|ip| ip.to_string()).or(found.attempt.source_name.map(escape_controls)),
+            domain: found.recipient_domain.clone(),
+            datacenter: tag.or_else(|| found.datacenter.forest.clone()),
+            reply_id: found.judged.verdict.id.to_string(),
+            is_refusal: found.attempt.outcome != Outcome::Delivered,
+        };
+        Self { key: (line.time, number), line }
+    }
+}
+
+impl PartialEq for Ordered {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+impl Eq for Ordered {}
+impl PartialOrd for Ordered {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Ordered {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
     }
 }

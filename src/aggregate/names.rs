@@ -1,0 +1,182 @@
+//! Names as small numbers: one table for all threads, a cache in each.
+//!
+//! Ids depend on which thread came first; whatever is written out is ordered by the names themselves.
+
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::attribute::SourceEvidence;
+use crate::microsoft::{Class, Platform, Signal};
+use crate::record::{Enhanced, Outcome};
+
+/// Values in the order of their first appearance.
+#[derive(Debug)]
+pub struct Table<K> {
+    ids: HashMap<K, u32, RandomState>,
+    values: Vec<K>,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self { ids: HashMap::default(), values: Vec::new() }
+    }
+}
+
+impl<K: Hash + Eq + Clone> Table<K> {
+    /// The id of a value, new or known.
+    pub fn id(&mut self, value: K) -> u32 {
+        *self.ids.entry(value).or_insert_with_key(|key| {
+            self.values.push(key.clone());
+            (self.values.len() - 1) as u32
+        })
+    }
+
+    /// All values; the index is the id.
+    pub fn values(&self) -> &[K] {
+        &self.values
+    }
+}
+
+/// Who sent, as the log tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceKey {
+    pub ip: Option<IpAddr>,
+    pub evidence: SourceEvidence,
+    pub host: Option<Box<str>>,
+    pub name: Option<Box<str>>,
+}
+
+/// What a source is called in tables and detection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Identity {
+    Ip(IpAddr),
+    Name { host: Option<Box<str>>, name: Option<Box<str>> },
+}
+
+impl SourceKey {
+    /// The address where the log tells it, else host and name.
+    pub fn identity(&self) -> Identity {
+        match self.ip {
+            Some(ip) => Identity::Ip(ip),
+            None => Identity::Name { host: self.host.clone(), name: self.name.clone() },
+        }
+    }
+}
+
+/// Who was talked to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RelayKey {
+    pub host: Option<Box<str>>,
+    pub ip: Option<IpAddr>,
+}
+
+/// Which datacenter answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Place {
+    /// As printed.
+    pub host: Option<Box<str>>,
+    pub site: Option<Box<str>>,
+    pub forest: Option<Box<str>>,
+    pub region: Option<Box<str>>,
+}
+
+/// Whose mail it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Belongs {
+    /// Relay, responder or a consumer domain say so.
+    Microsoft,
+    /// Only if Microsoft refused mail for the recipient domain elsewhere in the input.
+    IfDomainDoes,
+}
+
+/// What an attempt came to, without who and where.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VerdictKey {
+    pub reply_id: Box<str>,
+    pub smtp_code: Option<u16>,
+    pub enhanced: Option<Enhanced>,
+    pub class: Class,
+    pub signal: Signal,
+    pub stated: bool,
+    pub outcome: Outcome,
+    pub platform: Platform,
+    pub belongs: Belongs,
+}
+
+/// All names of a run. Id 0 of `domains`, `places`, `senders` and `quoted` is "not told".
+#[derive(Debug)]
+pub struct NameTables {
+    pub sources: Table<SourceKey>,
+    pub domains: Table<Option<Box<str>>>,
+    pub senders: Table<Option<Box<str>>>,
+    pub relays: Table<RelayKey>,
+    pub places: Table<Place>,
+    pub quoted: Table<Option<IpAddr>>,
+    pub verdicts: Table<VerdictKey>,
+}
+
+impl Default for NameTables {
+    fn default() -> Self {
+        let mut tables = Self {
+            sources: Table::default(),
+            domains: Table::default(),
+            senders: Table::default(),
+            relays: Table::default(),
+            places: Table::default(),
+            quoted: Table::default(),
+            verdicts: Table::default(),
+        };
+        tables.domains.id(None);
+        tables.senders.id(None);
+        tables.places.id(Place::default());
+        tables.quoted.id(None);
+        tables
+    }
+}
+
+/// [`NameTables`] for many threads.
+#[derive(Debug, Default)]
+pub struct Names(Mutex<NameTables>);
+
+impl Names {
+    /// Exclusive access; held for moments only.
+    pub fn lock(&self) -> MutexGuard<'_, NameTables> {
+        // A panic elsewhere leaves the tables whole: every insertion is complete or not begun.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread's own memory of ids by the bytes that lead to them, the last one at hand.
+#[derive(Debug, Default)]
+pub struct Cache {
+    ids: HashMap<Box<[u8]>, u32, RandomState>,
+    last: Vec<u8>,
+    last_id: Option<u32>,
+}
+
+impl Cache {
+    /// The id for these bytes; `make` asks the shared table where this thread has not met them.
+    pub fn id(&mut self, bytes: &[u8], make: impl FnOnce() -> u32) -> u32 {
+        if let Some(id) = self.last_id
+            && self.last == bytes
+        {
+            return id;
+        }
+        let id = match self.ids.get(bytes) {
+            Some(id) => *id,
+            None => {
+                let id = make();
+                self.ids.insert(bytes.into(), id);
+                id
+            }
+        };
+        self.last.clear();
+        self.last.extend_from_slice(bytes);
+        self.last_id = Some(id);
+        id
+    }
+}

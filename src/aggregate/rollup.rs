@@ -1,0 +1,490 @@
+//! Tables -> rows: what the whole input teaches is applied here, and the filter.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use super::filter::Filter;
+use super::names::{Belongs, Identity, NameTables, SourceKey, VerdictKey};
+use super::snapshot::{Bucket, Counts, DatacenterRow, DomainRow, ReplyRow, Series, SourceRow, Status};
+use super::tables::{Cell, CellKey, NO_TIME, PackedTime, Tables};
+use crate::microsoft::{Catalogue, Class, Platform};
+use crate::record::{Outcome, Time};
+
+/// What other lines teach.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// The address behind a source that the log only names: all its refusals that quote one quote this one.
+    pub addresses: HashMap<Identity, IpAddr>,
+    /// Names whose refusals quote several addresses: left alone, and said.
+    pub ambiguous: BTreeMap<Identity, BTreeSet<IpAddr>>,
+    /// Mapped or logged addresses that Microsoft contradicts, with what it quotes.
+    pub contradictions: BTreeMap<Identity, BTreeSet<IpAddr>>,
+    /// By relay address, the id of a place in the one forest that all its tags name.
+    pub forests: HashMap<IpAddr, u32>,
+    /// Recipient domains for which Microsoft refused mail.
+    pub domains: BTreeSet<u32>,
+    /// What each source is called.
+    pub labels: HashMap<Identity, Label>,
+}
+
+/// How a source is written: address, the name that most of its attempts go by, and its host where no address is
+/// known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Label {
+    pub ip: Option<String>,
+    pub name: Option<String>,
+    pub host: Option<String>,
+}
+
+impl Learned {
+    /// The address to show for a source: Microsoft's word beats a private address of the log.
+    pub fn address(&self, identity: &Identity) -> Option<IpAddr> {
+        let logged = match identity {
+            Identity::Ip(ip) => Some(*ip),
+            Identity::Name { .. } => None,
+        };
+        self.addresses.get(identity).copied().or(logged)
+    }
+
+    fn label(&mut self, by_name: BTreeMap<Identity, BTreeMap<Option<Box<str>>, u64>>) {
+        for (identity, names) in by_name {
+            let ip = self.address(&identity);
+            let host = match (&identity, ip) {
+                (Identity::Name { host, .. }, None) => host.as_deref().map(str::to_owned),
+                _ => None,
+            };
+            let name = most_frequent(names.into_iter()).flatten().map(Into::into);
+            self.labels.insert(identity, Label { ip: ip.map(|ip| ip.to_string()), name, host });
+        }
+    }
+}
+
+/// Reads from the tables what single lines do not tell.
+pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
+    let mut learned = Learned::default();
+    let mut quoted: BTreeMap<Identity, BTreeSet<IpAddr>> = BTreeMap::new();
+    let mut forests: HashMap<IpAddr, Option<u32>> = HashMap::new();
+    let mut by_name: BTreeMap<Identity, BTreeMap<Option<Box<str>>, u64>> = BTreeMap::new();
+    for (key, cell) in tables.cells() {
+        let source = &names.sources.values()[key.source as usize];
+        *by_name.entry(source.identity()).or_default().entry(source.name.clone()).or_default() += cell.count;
+        let verdict = &names.verdicts.values()[key.verdict as usize];
+        if let Some(ip) = names.quoted.values()[key.quoted as usize] {
+            quoted.entry(source.identity()).or_default().insert(ip);
+        }
+        let place = &names.places.values()[key.place as usize];
+        if let (Some(forest), Some(_), Some(ip)) =
+            (&place.forest, &place.host, names.relays.values()[key.relay as usize].ip)
+        {
+            let known = forests.entry(ip).or_insert(Some(key.place));
+            if known.is_some_and(|id| names.places.values()[id as usize].forest.as_ref() != Some(forest)) {
+                *known = None;
+            }
+        }
+        let refused = !matches!(verdict.class, Class::Accepted | Class::Connection);
+        if refused && verdict.belongs == Belongs::Microsoft && key.domain != 0 {
+            learned.domains.insert(key.domain);
+        }
+    }
+    learned.forests = forests.into_iter().filter_map(|(ip, place)| Some((ip, place?))).collect();
+    for (identity, ips) in quoted {
+        match (&identity, ips.len()) {
+            (Identity::Ip(ip), _) if crate::attribute::is_public(*ip) => {
+                if !ips.contains(ip) {
+                    learned.contradictions.insert(identity, ips);
+                }
+            }
+            (_, 1) => {
+                learned.addresses.extend(ips.first().map(|ip| (identity, *ip)));
+            }
+            _ => {
+                learned.ambiguous.insert(identity, ips);
+            }
+        }
+    }
+    learned.label(by_name);
+    learned
+}
+
+/// The rows for one filter.
+#[derive(Debug, Default)]
+pub struct Rollup {
+    pub counts: Counts,
+    pub sources: Vec<SourceRow>,
+    pub domains: Vec<DomainRow>,
+    pub datacenters: Vec<DatacenterRow>,
+    pub replies: Vec<ReplyRow>,
+    pub series: Series,
+}
+
+/// Which ids a filter lets through.
+struct Allowed {
+    sources: Vec<bool>,
+    domains: Vec<bool>,
+    places: Vec<bool>,
+    quoted_sources: bool,
+    verdicts: Vec<bool>,
+}
+
+impl Allowed {
+    fn new(filter: &Filter, names: &NameTables, learned: &Learned) -> Self {
+        let source = |key: &SourceKey| {
+            let label = learned.address(&key.identity()).map(|ip| ip.to_string());
+            let parts = [label.as_deref(), key.name.as_deref(), key.host.as_deref()];
+            filter.source.matches(parts.into_iter().flatten())
+        };
+        let verdict = |key: &VerdictKey| {
+            let belongs = key.platform.name();
+            filter.platform.matches([belongs].into_iter())
+                && filter.reply.matches(reply_names(key).iter().map(String::as_str))
+                && filter.class.matches([key.class.name()].into_iter())
+                && filter.outcome.matches([key.outcome.name()].into_iter())
+        };
+        Self {
+            sources: names.sources.values().iter().map(source).collect(),
+            domains: names
+                .domains
+                .values()
+                .iter()
+                .map(|d| filter.domain.matches(d.iter().map(|d| &**d)))
+                .collect(),
+            places: names
+                .places
+                .values()
+                .iter()
+                .map(|p| {
+                    let parts = [p.host.as_deref(), p.site.as_deref(), p.forest.as_deref()];
+                    filter.datacenter.matches(parts.into_iter().flatten())
+                })
+                .collect(),
+            quoted_sources: !filter.source.is_empty(),
+            verdicts: names.verdicts.values().iter().map(verdict).collect(),
+        }
+    }
+}
+
+/// What `--reply` looks at: the catalogue's id and the codes.
+pub fn reply_names(key: &VerdictKey) -> Vec<String> {
+    let mut all = vec![key.reply_id.to_string()];
+    if let Some(code) = key.smtp_code {
+        all.push(code.to_string());
+    }
+    if let Some(enhanced) = key.enhanced {
+        all.push(enhanced.to_string());
+        if let Some(code) = key.smtp_code {
+            all.push(format!("{code} {enhanced}"));
+        }
+    }
+    all
+}
+
+/// Counts of a row, with its times.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    counts: Counts,
+    last_attempt: Option<PackedTime>,
+    last_accepted: Option<PackedTime>,
+}
+
+impl Counts {
+    /// Adds `count` attempts of one kind.
+    fn add(&mut self, count: u64, verdict: &VerdictKey) {
+        self.attempts += count;
+        match verdict.outcome {
+            Outcome::Delivered => self.delivered += count,
+            Outcome::Deferred => self.deferred += count,
+            Outcome::Bounced => self.bounced += count,
+        }
+        if verdict.class.is_block() {
+            self.blocked += count;
+        }
+        if verdict.class.is_throttle() {
+            self.throttled += count;
+        }
+    }
+}
+
+impl Bucket {
+    fn add(&mut self, count: u64, verdict: &VerdictKey) {
+        if verdict.class.is_block() {
+            self.blocked += count;
+            return;
+        }
+        match verdict.outcome {
+            Outcome::Delivered => self.delivered += count,
+            Outcome::Deferred => self.deferred += count,
+            Outcome::Bounced => self.bounced += count,
+        }
+    }
+}
+
+/// Makes the rows. The status of the sources is set later, by who knows the onsets.
+pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &Filter) -> Rollup {
+    let allowed = Allowed::new(filter, names, learned);
+    let mut total = Counts::default();
+    let mut sources: BTreeMap<Identity, Sum> = BTreeMap::new();
+    let mut domains: HashMap<u32, (Counts, BTreeMap<Platform, u64>)> = HashMap::new();
+    let mut datacenters: BTreeMap<Option<Box<str>>, (Counts, u64, BTreeSet<Box<str>>, Option<Box<str>>)> =
+        BTreeMap::new();
+    let mut replies: HashMap<ReplyKey, ReplySum> = HashMap::new();
+    let mut series: BTreeMap<i32, Bucket> = BTreeMap::new();
+    for (key, cell) in tables.cells() {
+        let verdict = &names.verdicts.values()[key.verdict as usize];
+        if verdict.belongs == Belongs::IfDomainDoes && !learned.domains.contains(&key.domain) {
+            continue;
+        }
+        let learned_place = learned_place(key, names, learned);
+        if !holds(&allowed, filter, key, learned_place, names) {
+            continue;
+        }
+        let count = cell.count;
+        total.add(count, verdict);
+
+        let source = &names.sources.values()[key.source as usize];
+        let sum = sources.entry(source.identity()).or_default();
+        sum.counts.add(count, verdict);
+        let last = cell.range().map(|(_, last)| PackedTime::from(last));
+        sum.last_attempt = sum.last_attempt.max(last);
+        if verdict.class == Class::Accepted {
+            sum.last_accepted = sum.last_accepted.max(last);
+        }
+
+        let (counts, platforms) = domains.entry(key.domain).or_default();
+        counts.add(count, verdict);
+        *platforms.entry(verdict.platform).or_default() += count;
+
+        let place = &names.places.values()[learned_place.unwrap_or(key.place) as usize];
+        let (counts, learned_count, sites, region) = datacenters.entry(place.forest.clone()).or_default();
+        counts.add(count, verdict);
+        match learned_place {
+            Some(_) => *learned_count += count,
+            None if place.forest.is_some() => sites.extend(place.site.clone()),
+            None => {}
+        }
+        if region.is_none() && place.forest.is_some() {
+            region.clone_from(&place.region);
+        }
+
+        if verdict.class != Class::Accepted {
+            replies.entry(ReplyKey::of(verdict)).or_default().add(cell, key.verdict);
+        }
+        if tables.width_s().is_some() && key.bucket != NO_TIME {
+            series.entry(key.bucket).or_default().add(count, verdict);
+        }
+    }
+    Rollup {
+        counts: total,
+        sources: source_rows(sources, learned),
+        domains: domain_rows(domains, names),
+        datacenters: datacenter_rows(datacenters),
+        replies: reply_rows(replies, tables),
+        series: dense(&series, tables.width_s()),
+    }
+}
+
+/// The place that the relay's address stands for, where the record itself names no forest.
+fn learned_place(key: &CellKey, names: &NameTables, learned: &Learned) -> Option<u32> {
+    let place = &names.places.values()[key.place as usize];
+    if place.forest.is_some() || place.host.is_some() {
+        return None;
+    }
+    let ip = names.relays.values()[key.relay as usize].ip?;
+    learned.forests.get(&ip).copied()
+}
+
+fn holds(
+    allowed: &Allowed,
+    filter: &Filter,
+    key: &CellKey,
+    learned_place: Option<u32>,
+    names: &NameTables,
+) -> bool {
+    let source = allowed.sources[key.source as usize]
+        || allowed.quoted_sources
+            && names.quoted.values()[key.quoted as usize]
+                .is_some_and(|ip| filter.source.matches([ip.to_string().as_str()].into_iter()));
+    let place = match learned_place {
+        None => allowed.places[key.place as usize],
+        // Of a learned place only the forest is known, not the machine.
+        Some(id) => {
+            let forest = names.places.values()[id as usize].forest.as_deref();
+            filter.datacenter.matches(forest.into_iter())
+        }
+    };
+    source && place && allowed.domains[key.domain as usize] && allowed.verdicts[key.verdict as usize]
+}
+
+fn source_rows(
+    sources: BTreeMap<Identity, Sum>,
+    learned: &Learned,
+) -> Vec<SourceRow> {
+    let mut rows: Vec<SourceRow> = sources
+        .into_iter()
+        .map(|(identity, sum)| {
+            let label = learned.labels.get(&identity).cloned().unwrap_or_default();
+            SourceRow {
+                source_ip: label.ip,
+                source_name: label.name,
+                host: label.host,
+                status: Status::Clear,
+                last_attempt: sum.last_attempt.map(Time::from),
+                last_accepted: sum.last_accepted.map(Time::from),
+                counts: sum.counts,
+            }
+        })
+        .collect();
+    rows.sort_by_cached_key(|r| {
+        let name = (none_last(&r.source_ip), none_last(&r.source_name), none_last(&r.host));
+        (most_first(&r.counts), name)
+    });
+    rows
+}
+
+fn domain_rows(
+    domains: HashMap<u32, (Counts, BTreeMap<Platform, u64>)>,
+    names: &NameTables,
+) -> Vec<DomainRow> {
+    let mut rows: Vec<DomainRow> = domains
+        .into_iter()
+        .map(|(id, (counts, platforms))| {
+            let known = platforms.into_iter().filter(|(platform, _)| *platform != Platform::Unknown);
+            let platform = most_frequent(known).unwrap_or(Platform::Unknown);
+            let domain = names.domains.values()[id as usize].as_deref().map(str::to_owned);
+            DomainRow { domain, platform, counts }
+        })
+        .collect();
+    rows.sort_by_cached_key(|r| (most_first(&r.counts), none_last(&r.domain)));
+    rows
+}
+
+/// The key with the largest count; of equals the first.
+fn most_frequent<K>(counts: impl Iterator<Item = (K, u64)>) -> Option<K> {
+    let mut best: Option<(K, u64)> = None;
+    for (key, count) in counts {
+        if best.as_ref().is_none_or(|(_, most)| count > *most) {
+            best = Some((key, count));
+        }
+    }
+    best.map(|(key, _)| key)
+}
+
+fn datacenter_rows(
+    datacenters: BTreeMap<Option<Box<str>>, (Counts, u64, BTreeSet<Box<str>>, Option<Box<str>>)>,
+) -> Vec<DatacenterRow> {
+    let mut rows: Vec<DatacenterRow> = datacenters
+        .into_iter()
+        .map(|(forest, (counts, learned, sites, region))| DatacenterRow {
+            forest: forest.map(Into::into),
+            region: region.map(Into::into),
+            sites: sites.into_iter().map(Into::into).collect(),
+            counts,
+            learned,
+        })
+        .collect();
+    rows.sort_by_cached_key(|r| (most_first(&r.counts), none_last(&r.forest)));
+    rows
+}
+
+/// One row of `replies`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ReplyKey {
+    id: Box<str>,
+    smtp_code: Option<u16>,
+    enhanced: Option<crate::record::Enhanced>,
+    class: Class,
+}
+
+impl ReplyKey {
+    fn of(verdict: &VerdictKey) -> Self {
+        Self {
+            id: verdict.reply_id.clone(),
+            smtp_code: verdict.smtp_code,
+            enhanced: verdict.enhanced,
+            class: verdict.class,
+        }
+    }
+}
+
+#[derive(Default)]
+struct ReplySum {
+    count: u64,
+    first: Option<PackedTime>,
+    last: Option<PackedTime>,
+    verdicts: BTreeSet<u32>,
+}
+
+impl ReplySum {
+    fn add(&mut self, cell: &Cell, verdict: u32) {
+        self.count += cell.count;
+        self.verdicts.insert(verdict);
+        if let Some((first, last)) = cell.range() {
+            let first = PackedTime::from(first);
+            self.first = Some(self.first.map_or(first, |f| f.min(first)));
+            self.last = self.last.max(Some(last.into()));
+        }
+    }
+}
+
+fn reply_rows(replies: HashMap<ReplyKey, ReplySum>, tables: &Tables) -> Vec<ReplyRow> {
+    let examples: HashMap<u32, _> = tables.examples().collect();
+    let mut rows: Vec<ReplyRow> = replies
+        .into_iter()
+        .map(|(key, sum)| {
+            let example = sum
+                .verdicts
+                .iter()
+                .filter_map(|id| examples.get(id))
+                .min_by_key(|e| (e.input, e.offset))
+                .map(|e| crate::text::escape_controls(&e.text));
+            let entry = Catalogue::builtin().entry(&key.id);
+            ReplyRow {
+                smtp_code: key.smtp_code,
+                enhanced_code: key.enhanced.map(|e| e.to_string()),
+                class: key.class,
+                is_block: key.class.is_block(),
+                count: sum.count,
+                first: sum.first.map(Time::from),
+                last: sum.last.map(Time::from),
+                example,
+                root_cause: entry.map(|e| e.root_cause.clone()),
+                fix: entry.map(|e| e.fix.clone()),
+                reply_id: key.id.into(),
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| {
+        (b.count.cmp(&a.count))
+            .then_with(|| a.reply_id.cmp(&b.reply_id))
+            .then_with(|| none_last(&a.smtp_code).cmp(&none_last(&b.smtp_code)))
+            .then_with(|| none_last(&a.enhanced_code).cmp(&none_last(&b.enhanced_code)))
+    });
+    rows
+}
+
+/// Fills the holes between the buckets; a range of absurd length (stamps of other centuries) is cut at its end.
+fn dense(series: &BTreeMap<i32, Bucket>, width_s: Option<i64>) -> Series {
+    const MOST: i64 = 200_000;
+    let (Some(width_s), Some((first, _)), Some((last, _))) =
+        (width_s, series.first_key_value(), series.last_key_value())
+    else {
+        return Series::default();
+    };
+    let from = i64::from(*first).max(i64::from(*last) - MOST);
+    let mut buckets = vec![Bucket::default(); (i64::from(*last) - from + 1) as usize];
+    for (at, bucket) in series {
+        if let Ok(i) = usize::try_from(i64::from(*at) - from) {
+            buckets[i] = *bucket;
+        }
+    }
+    Series { start: from * width_s, width_s, buckets }
+}
+
+/// Sorts by `blocked`, then `attempts`, descending.
+fn most_first(counts: &Counts) -> (std::cmp::Reverse<u64>, std::cmp::Reverse<u64>) {
+    (std::cmp::Reverse(counts.blocked), std::cmp::Reverse(counts.attempts))
+}
+
+/// Sorts `None` behind every value.
+fn none_last<T: Clone>(value: &Option<T>) -> (bool, Option<T>) {
+    (value.is_none(), value.clone())
+}

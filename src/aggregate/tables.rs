@@ -1,0 +1,238 @@
+//! Mergeable tables: the same sum in whatever order and however cut the parts come.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::record::Time;
+
+/// What is counted together. Ids are those of [`super::NameTables`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CellKey {
+    /// Begin of the time bucket in units of the width; 0 where time is not kept, [`NO_TIME`] without a stamp.
+    pub bucket: i32,
+    pub source: u32,
+    pub domain: u32,
+    pub relay: u32,
+    pub place: u32,
+    pub quoted: u32,
+    pub verdict: u32,
+}
+
+/// Bucket of attempts without a time.
+pub const NO_TIME: i32 = i32::MIN;
+
+/// A time and whether it has milliseconds, in one number that orders like the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackedTime(i64);
+
+impl From<Time> for PackedTime {
+    fn from(time: Time) -> Self {
+        let millis = time.seconds * 1000 + i64::from(time.millis.unwrap_or(0));
+        Self(millis << 1 | i64::from(time.millis.is_some()))
+    }
+}
+
+impl From<PackedTime> for Time {
+    fn from(packed: PackedTime) -> Self {
+        let millis = packed.0 >> 1;
+        Self {
+            seconds: millis.div_euclid(1000),
+            millis: (packed.0 & 1 == 1).then(|| millis.rem_euclid(1000) as u16),
+        }
+    }
+}
+
+/// How often, and between when.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell {
+    pub count: u64,
+    /// `first > last` where no attempt had a time.
+    pub first: PackedTime,
+    pub last: PackedTime,
+}
+
+impl Cell {
+    const EMPTY: Self = Self { count: 0, first: PackedTime(i64::MAX), last: PackedTime(i64::MIN) };
+
+    /// First and last time, where there is one.
+    pub fn range(&self) -> Option<(Time, Time)> {
+        (self.first <= self.last).then(|| (self.first.into(), self.last.into()))
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// The first reply of a kind in the order of the inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    pub input: u32,
+    pub offset: u64,
+    pub text: Box<[u8]>,
+}
+
+/// Longer examples are cut.
+const EXAMPLE_BYTES: usize = 2000;
+
+/// Widths of the time buckets in seconds, each a multiple of the one before.
+const WIDTHS: [i64; 8] = [60, 300, 900, 3600, 3 * 3600, 12 * 3600, 86_400, 7 * 86_400];
+/// More cells than this, and time is kept coarser: memory is bounded by the distinct keys.
+const MAX_CELLS: usize = 1 << 20;
+
+/// Whether attempts are counted by time too (the screen needs it, a summary does not).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeBuckets {
+    None,
+    /// Index into the widths.
+    Width(usize),
+}
+
+/// The counts of a stretch of the input.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    cells: HashMap<CellKey, Cell, RandomState>,
+    examples: HashMap<u32, Example, RandomState>,
+    buckets: TimeBuckets,
+}
+
+impl Tables {
+    pub fn new(by_time: bool) -> Self {
+        let buckets = if by_time { TimeBuckets::Width(0) } else { TimeBuckets::None };
+        Self { cells: HashMap::default(), examples: HashMap::default(), buckets }
+    }
+
+    /// Counts one attempt; the key's bucket is set here.
+    pub fn count(&mut self, mut key: CellKey, time: Option<Time>) {
+        key.bucket = match (self.buckets, time) {
+            (TimeBuckets::None, _) => 0,
+            (_, None) => NO_TIME,
+            (TimeBuckets::Width(i), Some(t)) => bucket_of(t.seconds, WIDTHS[i]),
+        };
+        let cell = self.cells.entry(key).or_insert(Cell::EMPTY);
+        cell.count += 1;
+        if let Some(time) = time {
+            let packed = PackedTime::from(time);
+            cell.first = cell.first.min(packed);
+            cell.last = cell.last.max(packed);
+        }
+        if self.cells.len() > MAX_CELLS {
+            self.coarsen();
+        }
+    }
+
+    /// Keeps a reply as the example of its kind, if it comes before the one at hand.
+    pub fn example(&mut self, verdict: u32, input: u32, offset: u64, text: &[u8]) {
+        let is_first = self.examples.get(&verdict).is_none_or(|e| (input, offset) < (e.input, e.offset));
+        if is_first {
+            let text = text[..text.len().min(EXAMPLE_BYTES)].into();
+            self.examples.insert(verdict, Example { input, offset, text });
+        }
+    }
+
+    /// Adds another part's counts.
+    pub fn merge(&mut self, mut other: Self) {
+        while self.width_index() < other.width_index() && self.coarsen() {}
+        while other.width_index() < self.width_index() && other.coarsen() {}
+        for (key, cell) in &other.cells {
+            self.cells.entry(*key).or_insert(Cell::EMPTY).add(cell);
+        }
+        for (verdict, example) in other.examples {
+            self.example(verdict, example.input, example.offset, &example.text);
+        }
+        while self.cells.len() > MAX_CELLS && self.coarsen() {}
+    }
+
+    /// What was counted so far, and nothing left.
+    pub fn take(&mut self) -> Self {
+        let empty = Self { cells: HashMap::default(), examples: HashMap::default(), buckets: self.buckets };
+        std::mem::replace(self, empty)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    pub fn cells(&self) -> impl Iterator<Item = (&CellKey, &Cell)> {
+        self.cells.iter()
+    }
+
+    pub fn examples(&self) -> impl Iterator<Item = (u32, &Example)> {
+        self.examples.iter().map(|(id, example)| (*id, example))
+    }
+
+    /// Seconds a bucket; `None` where time is not kept.
+    pub fn width_s(&self) -> Option<i64> {
+        match self.buckets {
+            TimeBuckets::None => None,
+            TimeBuckets::Width(i) => Some(WIDTHS[i]),
+        }
+    }
+
+    fn width_index(&self) -> usize {
+        match self.buckets {
+            TimeBuckets::None => usize::MAX,
+            TimeBuckets::Width(i) => i,
+        }
+    }
+
+    /// Goes to the next wider bucket; false where there is none.
+    fn coarsen(&mut self) -> bool {
+        let TimeBuckets::Width(i) = self.buckets else { return false };
+        let Some(wider) = WIDTHS.get(i + 1) else { return false };
+        let factor = (wider / WIDTHS[i]) as i32;
+        self.buckets = TimeBuckets::Width(i + 1);
+        let mut cells: HashMap<CellKey, Cell, RandomState> = HashMap::default();
+        for (key, cell) in self.cells.drain() {
+            let bucket = if key.bucket == NO_TIME { NO_TIME } else { key.bucket.div_euclid(factor) };
+            cells.entry(CellKey { bucket, ..key }).or_insert(Cell::EMPTY).add(&cell);
+        }
+        self.cells = cells;
+        true
+    }
+}
+
+fn bucket_of(seconds: i64, width: i64) -> i32 {
+    seconds.div_euclid(width).clamp(i64::from(NO_TIME) + 1, i64::from(i32::MAX)) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(source: u32) -> CellKey {
+        CellKey { bucket: 0, source, domain: 0, relay: 0, place: 0, quoted: 0, verdict: 1 }
+    }
+
+    fn content(tables: &Tables) -> Vec<(i32, u32, u64, Option<(Time, Time)>)> {
+        let mut all: Vec<_> = tables.cells().map(|(k, c)| (k.bucket, k.source, c.count, c.range())).collect();
+        all.sort();
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_does_not_depend_on_the_cut(
+            attempts in proptest::collection::vec((0u32..5, -90_000i64..90_000), 0..200), cut in 0usize..200,
+        ) {
+            let mut whole = Tables::new(true);
+            let mut parts = [Tables::new(true), Tables::new(true)];
+            for (i, (source, second)) in attempts.iter().enumerate() {
+                let time = Some(Time::from_seconds(*second));
+                whole.count(key(*source), time);
+                let part = &mut parts[usize::from(i >= cut)];
+                part.count(key(*source), time);
+                part.example(1, 0, i as u64, b"text");
+            }
+            let [first, mut second] = parts;
+            second.coarsen();
+            second.merge(first);
+            whole.coarsen();
+            prop_assert_eq!(content(&second), content(&whole));
+            prop_assert!(second.examples().all(|(_, e)| e.offset == 0));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Arguments and config -> the engine's options.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+
+use crate::aggregate::{Filter, Patterns};
+use crate::attribute::SourceMap;
+use crate::cli::ReadArgs;
+use crate::config::Config;
+use crate::detect::Settings;
+use crate::engine::Options;
+use crate::record::{self, Zone};
+
+use super::output::Failure;
+
+/// What a reading command needs.
+pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options, Failure> {
+    let zone = args.timezone.as_deref().map(zone).transpose()?;
+    let local = match &zone {
+        Some(Zone::Named(zone)) => zone.clone(),
+        Some(Zone::Fixed(seconds)) => TimeZone::fixed(jiff::tz::Offset::from_seconds(*seconds).unwrap_or_default()),
+        None => TimeZone::system(),
+    };
+    let now = Timestamp::now();
+    let time = |text: &Option<String>| {
+        text.as_deref().map(|t| moment(t, &now.to_zoned(local.clone()))).transpose()
+    };
+    let filter = Filter {
+        since: time(&args.since)?.map(Timestamp::as_second),
+        until: time(&args.until)?.map(Timestamp::as_second),
+        source: patterns(&args.source)?,
+        domain: patterns(&args.domain)?,
+        sender_domain: patterns(&args.sender_domain)?,
+        datacenter: patterns(&args.datacenter)?,
+        platform: patterns(&args.platform)?,
+        reply: patterns(&args.reply)?,
+        class: patterns(&args.class)?,
+        outcome: patterns(&args.outcome)?,
+    };
+    let mut detect = Settings::default();
+    if let Some(alpha) = config.detect.false_alarms_a_day {
+        detect.alpha = alpha;
+    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Options {
+        paths: args.paths.clone(),
+        format: args.mta.as_deref().map(format).transpose()?,
+        source_map: source_map(args.source_map.as_deref(), config)?,
+        zone,
+        year: args.year,
+        threads: args.threads.map_or(processors, std::num::NonZero::get),
+        mmap: args.mmap,
+        filter,
+        detect,
+        span: None,
+        now: now.as_second(),
+        follow,
+        stdin_spool: None,
+    })
+}
+
+/// The config, with its errors as the user should see them.
+pub fn config(args: &ReadArgs) -> Result<Config, Failure> {
+    Config::load(args.config.as_deref())
+        .map_err(|(path, error)| Failure::Usage(format!("{}: {error}", path.display())))
+}
+
+fn patterns(list: &[String]) -> Result<Patterns, Failure> {
+    let mut patterns = Patterns::default();
+    for text in list {
+        patterns.add(text).map_err(|e| Failure::Usage(e.to_string()))?;
+    }
+    Ok(patterns)
+}
+
+fn format(name: &str) -> Result<&'static dyn record::Format, Failure> {
+    record::by_name(name).ok_or_else(|| {
+        let known: Vec<&str> = record::formats().iter().map(|f| f.name()).collect();
+        Failure::Usage(format!("--mta {name}: no such format (known: {})", known.join(", ")))
+    })
+}
+
+fn source_map(file: Option<&Path>, config: &Config) -> Result<SourceMap, Failure> {
+    let mut map = match file {
+        None => SourceMap::default(),
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .map_err(|source| Failure::File { path: path.display().to_string(), source })?;
+            SourceMap::parse(&text).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?
+        }
+    };
+    for (name, ip) in &config.sources {
+        // The file that was named for this run beats the config.
+        if map.get(None, Some(name)).is_none() {
+            map.insert(None, name, *ip);
+        }
+    }
+    Ok(map)
+}
+
+/// An IANA name, `UTC`, or an offset: `+02:00`, `-0530`.
+fn zone(text: &str) -> Result<Zone, Failure> {
+    let bad = || {
+        Failure::Usage(format!("--timezone {text}: no such zone (a name as Europe/Berlin, UTC, or +02:00)"))
+    };
+    if let Some(sign) = text.chars().next().filter(|c| matches!(c, '+' | '-')) {
+        let digits: String = text[1..].chars().filter(char::is_ascii_digit).collect();
+        let (hours, minutes) = match digits.len() {
+            1 | 2 => (digits.as_str(), "0"),
+            4 => digits.split_at(2),
+            _ => return Err(bad()),
+        };
+        let hours: i32 = hours.parse().map_err(|_| bad())?;
+        let minutes: i32 = minutes.parse().map_err(|_| bad())?;
+        if hours > 15 || minutes > 59 {
+            return Err(bad());
+        }
+        let seconds = hours * 3600 + minutes * 60;
+        return Ok(Zone::Fixed(if sign == '-' { -seconds } else { seconds }));
+    }
+    match text {
+        "UTC" | "utc" | "Z" => Ok(Zone::Fixed(0)),
+        _ => TimeZone::get(text).map(Zone::Named).map_err(|_| bad()),
+    }
+}
+
+/// A moment as people type it.
+pub fn moment(text: &str, now: &Zoned) -> Result<Timestamp, Failure> {
+    let bad = || {
+        Failure::Usage(format!(
+            "`{text}` is no time (2026-05-10T13:00:00Z, `2026-05-10 13:00`, 14:30, 2h, 3d, today, yesterday)"
+        ))
+    };
+    let zone = now.time_zone();
+    let at = |datetime: civil::DateTime| datetime.to_zoned(zone.clone()).map(|z| z.timestamp());
+    let today = now.date();
+    let found = match text {
+        "now" => return Ok(now.timestamp()),
+        "today" => at(today.at(0, 0, 0, 0)),
+        "yesterday" => today.yesterday().and_then(|d| at(d.at(0, 0, 0, 0))),
+        _ => {
+            if let Some(ago) = ago(text.trim_start_matches('-')) {
+                return now.timestamp().checked_sub(ago).map_err(|_| bad());
+            }
+            if let Ok(timestamp) = text.parse::<Timestamp>() {
+                return Ok(timestamp);
+            }
+            if let Ok(datetime) = text.parse::<civil::DateTime>() {
+                at(datetime)
+            } else if let Ok(date) = text.parse::<civil::Date>() {
+                at(date.at(0, 0, 0, 0))
+            } else if let Ok(time) = text.parse::<civil::Time>() {
+                let when = today.to_datetime(time);
+                let datetime = if when > now.datetime() { when.checked_sub(1.day()) } else { Ok(when) };
+                datetime.and_then(at)
+            } else {
+                return Err(bad());
+            }
+        }
+    };
+    found.map_err(|_| bad())
+}
+
+/// `90s`, `15m`, `2h`, `3d`, `1w`.
+fn ago(text: &str) -> Option<SignedDuration> {
+    let unit = text.chars().last()?;
+    let number: i64 = text[..text.len() - unit.len_utf8()].parse().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return None,
+    };
+    Some(SignedDuration::from_secs(number.checked_mul(seconds)?))
+}
+
+/// A copy of stdin on disk, for commands that look twice.
+pub fn spool_stdin(paths: &[PathBuf]) -> io::Result<Option<tempfile::NamedTempFile>> {
+    if !paths.iter().any(|p| p.as_os_str() == "-") {
+        return Ok(None);
+    }
+    let mut file = tempfile::NamedTempFile::new()?;
+    io::copy(&mut io::stdin().lock(), &mut file)?;
+    Ok(Some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_people_type_them() {
+        let now: Zoned = "2026-05-13T14:32:10+02:00[Europe/Berlin]".parse().expect("a time");
+        let utc = |text: &str| moment(text, &now).map(|t| t.to_string()).unwrap_or_else(|e| e.to_string());
+        assert_eq!(utc("2026-05-10T13:00:00Z"), "2026-05-10T13:00:00Z");
+        assert_eq!(utc("2026-05-10 13:00"), "2026-05-10T11:00:00Z");
+        assert_eq!(utc("2026-05-10"), "2026-05-09T22:00:00Z");
+        assert_eq!(utc("2h"), "2026-05-13T10:32:10Z");
+        assert_eq!(utc("-15m"), "2026-05-13T12:17:10Z");
+        assert_eq!(utc("today"), "2026-05-12T22:00:00Z");
+        assert_eq!(utc("yesterday"), "2026-05-11T22:00:00Z");
+        assert_eq!(utc("14:30"), "2026-05-13T12:30:00Z");
+        assert_eq!(utc("23:00"), "2026-05-12T21:00:00Z", "not yet today: yesterday's");
+        assert!(utc("tomorrow-ish").contains("is no time"));
+    }
+}

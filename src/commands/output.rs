@@ -1,0 +1,104 @@
+//! Where output goes, and what is said on stderr.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::aggregate::{Snapshot, Status, Warning};
+use crate::cli::{Active, ReadArgs};
+use crate::text::escape_controls;
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Status 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Status 3, but for a closed pipe, which is no failure.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Status 3; names the file.
+    #[error("{path}: {source}")]
+    File { path: String, source: io::Error },
+}
+
+impl Failure {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Io(error) | Self::File { source: error, .. } if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Io(_) | Self::File { .. } => 3,
+        }
+    }
+}
+
+/// Says what went wrong and gives the exit status.
+pub fn report(failure: &Failure) -> u8 {
+    let status = failure.status();
+    if status != 0 {
+        eprintln!("eopwatch: {failure}");
+    }
+    status
+}
+
+/// Writes to stdout.
+pub fn print(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// Writes to the file, whole or not at all, else to stdout.
+pub fn write(bytes: &[u8], file: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = file else { return Ok(print(bytes)?) };
+    atomically(path, |out| out.write_all(bytes))
+}
+
+/// The file appears when it is complete.
+pub fn atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let failed = |source| Failure::File { path: path.display().to_string(), source };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut out = io::BufWriter::new(&mut file);
+    fill(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+    drop(out);
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// Prints warnings and errors; the exit status that they ask for.
+pub fn warn(warnings: &[Warning], args: &ReadArgs) -> u8 {
+    let mut status = 0;
+    for warning in warnings {
+        if warning.is_error {
+            status = 3;
+        } else if args.quiet {
+            continue;
+        }
+        let text = escape_controls(warning.text.as_bytes());
+        let text = if args.mask { crate::text::mask(&text) } else { text };
+        match &warning.path {
+            Some(path) => eprintln!("eopwatch: {}: {text}", escape_controls(path.as_bytes())),
+            None => eprintln!("eopwatch: {text}"),
+        }
+    }
+    status
+}
+
+/// Whether something of this kind is active at the end.
+pub fn is_active(snapshot: &Snapshot, what: Active) -> bool {
+    snapshot.sources.iter().any(|s| match what {
+        Active::Blocked => s.status == Status::Blocked,
+        Active::Throttled => s.status == Status::Throttled,
+        Active::Any => s.status != Status::Clear,
+    })
+}
+
+/// The exit status of a command that has read logs.
+pub fn status(snapshot: &Snapshot, args: &ReadArgs) -> u8 {
+    let read = warn(&snapshot.warnings, args);
+    match args.fail_on {
+        _ if read != 0 => read,
+        Some(what) if is_active(snapshot, what) => 1,
+        _ => 0,
+    }
+}

@@ -1,0 +1,63 @@
+//! The config file -> plain values.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// What the file may hold; every table is optional.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// As `--source-map`: a name and the address that it stands for.
+    pub sources: BTreeMap<String, IpAddr>,
+    pub detect: Detect,
+    pub view: View,
+}
+
+/// `[detect]`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Detect {
+    /// False alarms a source may give a day.
+    pub false_alarms_a_day: Option<f64>,
+}
+
+/// `[view]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct View {
+    /// dark, light, ansi, mono
+    pub theme: Option<String>,
+}
+
+/// Why a config file cannot be used; the text says where in it.
+#[derive(Debug, thiserror::Error)]
+pub enum BadConfig {
+    #[error("cannot be read: {0}")]
+    Read(#[from] io::Error),
+    #[error("{0}")]
+    Parse(#[from] toml::de::Error),
+}
+
+impl Config {
+    /// The named file, else the one in its usual place, else nothing set.
+    pub fn load(named: Option<&Path>) -> Result<Self, (PathBuf, BadConfig)> {
+        let usual = usual_place();
+        let Some(path) = named.map(Path::to_owned).or_else(|| usual.filter(|p| p.is_file())) else {
+            return Ok(Self::default());
+        };
+        let read = || Ok(toml::from_str(&fs::read_to_string(&path)?)?);
+        read().map_err(|error| (path.clone(), error))
+    }
+}
+
+fn usual_place() -> Option<PathBuf> {
+    let folder = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+    Some(folder.join("eopwatch/config.toml"))
+}

@@ -1,0 +1,414 @@
+//! A worker's part of the scan: chunks in, tables and trials out.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::aggregate::{Belongs, Cache, CellKey, Filter, Names, Place, RelayKey, SourceKey, Tables, VerdictKey};
+use crate::attribute::{self, SourceMap};
+use crate::microsoft::{self, Class, Platform};
+use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, Stamper, Time, domain_of};
+use crate::scan::Scanner;
+use crate::source::{Chunk, ChunkSink};
+
+use super::judge::{Judged, judge};
+use super::trials::{Pass, Refusal, Trials, queue_hash};
+
+/// Samples of lines that were not understood, kept for the user.
+const SAMPLES: usize = 3;
+/// Bytes of a sample.
+const SAMPLE_BYTES: usize = 400;
+
+/// A line that looked like a delivery and was not understood.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sample {
+    pub offset: u64,
+    pub why: &'static str,
+    pub line: Box<[u8]>,
+}
+
+/// What was seen of one input.
+#[derive(Clone, Debug, Default)]
+pub struct InputStats {
+    pub bytes: u64,
+    pub lines: u64,
+    /// Certainly Microsoft's.
+    pub attempts: u64,
+    /// Microsoft's if it refused mail for this domain elsewhere.
+    pub by_domain: BTreeMap<u32, u64>,
+    pub malformed: u64,
+    pub held_back: u64,
+    pub other_attempts: u64,
+    /// Lines that are no delivery records.
+    pub irrelevant: u64,
+    /// Lines that held at least one record.
+    pub parsed: u64,
+    pub first: Option<Time>,
+    pub last: Option<Time>,
+    /// The first few, by offset.
+    pub samples: Vec<Sample>,
+}
+
+impl InputStats {
+    pub fn merge(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.lines += other.lines;
+        self.attempts += other.attempts;
+        self.malformed += other.malformed;
+        self.held_back += other.held_back;
+        self.other_attempts += other.other_attempts;
+        self.irrelevant += other.irrelevant;
+        self.parsed += other.parsed;
+        for (domain, count) in other.by_domain {
+            *self.by_domain.entry(domain).or_default() += count;
+        }
+        self.extend_range(other.first);
+        self.extend_range(other.last);
+        self.samples.extend(other.samples);
+        self.samples.sort();
+        self.samples.truncate(SAMPLES);
+    }
+
+    fn extend_range(&mut self, time: Option<Time>) {
+        let Some(time) = time else { return };
+        if self.first.is_none_or(|first| time < first) {
+            self.first = Some(time);
+        }
+        if self.last.is_none_or(|last| time > last) {
+            self.last = Some(time);
+        }
+    }
+
+    fn sample(&mut self, offset: u64, why: &'static str, line: &[u8]) {
+        self.malformed += 1;
+        if self.samples.len() < SAMPLES || self.samples.last().is_some_and(|s| offset < s.offset) {
+            let line = line[..line.len().min(SAMPLE_BYTES)].into();
+            self.samples.push(Sample { offset, why, line });
+            self.samples.sort();
+            self.samples.truncate(SAMPLES);
+        }
+    }
+}
+
+/// What a worker holds over all its tasks.
+pub struct Worker<'e> {
+    names: &'e Names,
+    map: &'e SourceMap,
+    filter: &'e Filter,
+    pub tables: Tables,
+    pub trials: Trials,
+    sources: Cache,
+    domains: Cache,
+    senders: Cache,
+    relays: Cache,
+    places: Cache,
+    quoted: Cache,
+    verdicts: Cache,
+    scratch: Vec<u8>,
+}
+
+impl<'e> Worker<'e> {
+    pub fn new(names: &'e Names, map: &'e SourceMap, filter: &'e Filter, by_time: bool) -> Self {
+        Self {
+            names,
+            map,
+            filter,
+            tables: Tables::new(by_time),
+            trials: Trials::default(),
+            sources: Cache::default(),
+            domains: Cache::default(),
+            senders: Cache::default(),
+            relays: Cache::default(),
+            places: Cache::default(),
+            quoted: Cache::default(),
+            verdicts: Cache::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn record(&mut self, stats: &mut InputStats, input: u32, offset: u64, record: &Record<'_>) {
+        match record {
+            Record::Attempt(attempt) => {
+                if self.in_range(attempt.time) {
+                    self.attempt(stats, input, offset, attempt);
+                }
+            }
+            Record::HeldBack { time } => stats.held_back += u64::from(self.in_range(*time)),
+            Record::Irrelevant | Record::Malformed { .. } => {}
+        }
+    }
+
+    fn in_range(&self, time: Option<Time>) -> bool {
+        self.filter.holds_time(time)
+    }
+
+    fn attempt(&mut self, stats: &mut InputStats, input: u32, offset: u64, attempt: &Attempt<'_>) {
+        let Some(judged) = judge(attempt) else {
+            stats.other_attempts += 1;
+            return;
+        };
+        let sender_domain = attempt.sender.and_then(domain_of);
+        if !self.filter.sender_domain.is_empty() {
+            let name = sender_domain.map(lower_text);
+            if !self.filter.sender_domain.matches(name.iter().map(|n| &**n)) {
+                return;
+            }
+        }
+        let domain = self.domain_id(attempt.recipient_domain());
+        let relay = self.relay_id(attempt);
+        let place = self.place_id(attempt, &judged);
+        let verdict = self.verdict_id(attempt, &judged);
+        let quoted = self.quoted_id(judged.quoted);
+        let source = self.source_id(attempt);
+        match judged.platform {
+            Some(_) => stats.attempts += 1,
+            None => *stats.by_domain.entry(domain).or_default() += 1,
+        }
+        let key = CellKey { bucket: 0, source, domain, relay, place, quoted, verdict };
+        self.tables.count(key, attempt.time);
+        let accepted = judged.verdict.class == Class::Accepted;
+        if !accepted && let Answer::Text(text) = attempt.answer {
+            self.tables.example(verdict, input, offset, text);
+        }
+        let Some(second) = attempt.time.and_then(|t| u32::try_from(t.seconds).ok()) else { return };
+        let queue = attempt.queue_id.map_or(0, queue_hash);
+        let pass = Pass { second, source, domain, relay, verdict, queue };
+        if accepted {
+            self.trials.passes.push(pass);
+        } else {
+            let sender = self.sender_id(sender_domain);
+            let outcome = attempt.outcome;
+            self.trials.refusals.push(Refusal { pass, place, sender, input, offset, outcome });
+        }
+    }
+
+    fn domain_id(&mut self, domain: Option<&[u8]>) -> u32 {
+        let Some(domain) = domain else { return 0 };
+        self.domains.id(domain, || self.names.lock().domains.id(Some(lower_text(domain))))
+    }
+
+    fn sender_id(&mut self, domain: Option<&[u8]>) -> u32 {
+        let Some(domain) = domain else { return 0 };
+        self.senders.id(domain, || self.names.lock().senders.id(Some(lower_text(domain))))
+    }
+
+    fn relay_id(&mut self, attempt: &Attempt<'_>) -> u32 {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(attempt.relay_host.unwrap_or_default());
+        push_ip(&mut self.scratch, attempt.relay_ip);
+        self.relays.id(&self.scratch, || {
+            let host = attempt.relay_host.map(lower_text);
+            self.names.lock().relays.id(RelayKey { host, ip: attempt.relay_ip })
+        })
+    }
+
+    fn place_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
+        if let Some(tag) = judged.host_tag {
+            return self.places.id(tag, || {
+                let place = place_of(tag, true);
+                self.names.lock().places.id(place)
+            });
+        }
+        match attempt.relay_host.filter(|host| microsoft::is_reverse_name(host)) {
+            None => 0,
+            Some(host) => self.places.id(host, || {
+                let place = place_of(host, false);
+                self.names.lock().places.id(place)
+            }),
+        }
+    }
+
+    fn quoted_id(&mut self, ip: Option<IpAddr>) -> u32 {
+        let Some(ip) = ip else { return 0 };
+        self.scratch.clear();
+        push_ip(&mut self.scratch, Some(ip));
+        self.quoted.id(&self.scratch, || self.names.lock().quoted.id(Some(ip)))
+    }
+
+    fn source_id(&mut self, attempt: &Attempt<'_>) -> u32 {
+        self.scratch.clear();
+        for part in [attempt.host, attempt.source_name] {
+            self.scratch.push(u8::from(part.is_some()));
+            self.scratch.extend_from_slice(part.unwrap_or_default());
+            self.scratch.push(0);
+        }
+        push_ip(&mut self.scratch, attempt.source_ip);
+        self.sources.id(&self.scratch, || {
+            let key = source_key(attempt, self.map);
+            self.names.lock().sources.id(key)
+        })
+    }
+
+    fn verdict_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
+        let verdict = &judged.verdict;
+        self.scratch.clear();
+        self.scratch.extend_from_slice(verdict.id.as_bytes());
+        self.scratch.extend_from_slice(&judged.smtp_code.unwrap_or(0).to_le_bytes());
+        if let Some(enhanced) = judged.enhanced {
+            self.scratch.push(enhanced.0);
+            self.scratch.extend_from_slice(&enhanced.1.to_le_bytes());
+            self.scratch.extend_from_slice(&enhanced.2.to_le_bytes());
+        }
+        self.scratch.push(attempt.outcome as u8);
+        self.scratch.push(judged.platform.map_or(u8::MAX, |p| p as u8));
+        self.verdicts.id(&self.scratch, || {
+            let key = VerdictKey {
+                reply_id: verdict.id.as_ref().into(),
+                smtp_code: judged.smtp_code,
+                enhanced: judged.enhanced,
+                class: verdict.class,
+                signal: verdict.signal,
+                stated: verdict.stated(),
+                outcome: attempt.outcome,
+                platform: judged.platform.unwrap_or(Platform::Unknown),
+                belongs: if judged.platform.is_some() { Belongs::Microsoft } else { Belongs::IfDomainDoes },
+            };
+            self.names.lock().verdicts.id(key)
+        })
+    }
+}
+
+/// Who sent, as the log and the map tell it.
+pub fn source_key(attempt: &Attempt<'_>, map: &SourceMap) -> SourceKey {
+    let host = attempt.host.map(text);
+    let name = attempt.source_name.map(text);
+    let found = attribute::identify(attempt.source_ip, host.as_deref(), name.as_deref(), map);
+    SourceKey { ip: found.ip, evidence: found.evidence, host, name }
+}
+
+/// Datacenter of a host tag, or of a relay's reverse name (which is no datacenter host).
+fn place_of(host: &[u8], is_tag: bool) -> Place {
+    let found = microsoft::datacenter(host);
+    Place {
+        host: is_tag.then(|| text(host)),
+        site: found.site.map(Into::into),
+        forest: found.forest.map(Into::into),
+        region: found.region.map(Into::into),
+    }
+}
+
+fn push_ip(bytes: &mut Vec<u8>, ip: Option<IpAddr>) {
+    match ip {
+        None => bytes.push(0),
+        Some(IpAddr::V4(v4)) => bytes.extend_from_slice(&v4.octets()),
+        Some(IpAddr::V6(v6)) => bytes.extend_from_slice(&v6.octets()),
+    }
+}
+
+fn text(bytes: &[u8]) -> Box<str> {
+    String::from_utf8_lossy(bytes).into()
+}
+
+fn lower_text(bytes: &[u8]) -> Box<str> {
+    String::from_utf8_lossy(bytes).to_ascii_lowercase().into()
+}
+
+/// Reads the lines of one task: a span or a whole stream of one input.
+pub struct Task<'w, 'e> {
+    pub worker: &'w mut Worker<'e>,
+    pub stats: InputStats,
+    input: u32,
+    format: &'static dyn Format,
+    scanner: Scanner,
+    reader: Box<dyn Reader + Send>,
+    edges: Stamper,
+    /// Called between chunks; returns whether to go on.
+    between: &'w mut dyn FnMut(u64) -> bool,
+}
+
+impl<'w, 'e> Task<'w, 'e> {
+    pub fn new(
+        worker: &'w mut Worker<'e>,
+        input: u32,
+        format: &'static dyn Format,
+        clock: &Clock,
+        between: &'w mut dyn FnMut(u64) -> bool,
+    ) -> Self {
+        Self {
+            worker,
+            stats: InputStats::default(),
+            input,
+            format,
+            scanner: Scanner::new(format.needle()),
+            reader: format.reader(clock),
+            edges: Stamper::new(clock),
+            between,
+        }
+    }
+
+    /// Tells the line right before `offset`.
+    pub fn line_before(&mut self, offset: u64, line: &[u8]) {
+        self.scanner.line_before(offset, line);
+    }
+
+    /// Goes on where another task of the same input was suspended.
+    pub fn resume(&mut self, scanner: Scanner, reader: Box<dyn Reader + Send>) {
+        self.scanner = scanner;
+        self.reader = reader;
+    }
+
+    /// Leaves the state of scanner and parser for later lines.
+    pub fn suspend(self) -> (InputStats, Scanner, Box<dyn Reader + Send>) {
+        (self.stats, self.scanner, self.reader)
+    }
+
+    /// What the parser held until the end.
+    pub fn finish(mut self) -> InputStats {
+        let Self { worker, stats, input, reader, .. } = &mut self;
+        reader.finish(&mut |offset, record| worker.record(stats, *input, offset, &record));
+        self.stats
+    }
+
+    /// The chunk's first and last stamp, for the range of the input.
+    fn range(&mut self, bytes: &[u8]) {
+        let first = bytes.split(|b| *b == b'\n').take(8).find_map(|line| self.format.naive_stamp(line));
+        let last = bytes.rsplit(|b| *b == b'\n').take(8).find_map(|line| self.format.naive_stamp(line));
+        for naive in [first, last].into_iter().flatten() {
+            let time = self.edges.resolve(&naive);
+            self.stats.extend_range(time);
+        }
+    }
+}
+
+impl ChunkSink for Task<'_, '_> {
+    fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
+        self.range(chunk.bytes);
+        let Self { worker, stats, input, scanner, reader, .. } = self;
+        let mut candidates = 0;
+        let scanned = scanner.scan(chunk, |offset, bytes| {
+            candidates += 1;
+            let mut kind = None;
+            reader.line(Line { bytes, offset }, &mut |at, record| {
+                match &record {
+                    Record::Irrelevant => {}
+                    Record::Malformed { why } => {
+                        if !matches!(kind, Some(Kind::Malformed)) {
+                            stats.sample(at, why, bytes);
+                        }
+                        kind = Some(Kind::Malformed);
+                    }
+                    _ => kind = kind.or(Some(Kind::Parsed)),
+                }
+                worker.record(stats, *input, at, &record);
+            });
+            match kind {
+                Some(Kind::Parsed) => stats.parsed += 1,
+                Some(Kind::Malformed) => {}
+                None => stats.irrelevant += 1,
+            }
+        });
+        stats.irrelevant += scanned.lines - candidates;
+        stats.lines += scanned.lines;
+        stats.bytes += chunk.bytes.len() as u64;
+        (self.between)(chunk.bytes.len() as u64)
+    }
+
+    fn oversized(&mut self, offset: u64, head: &[u8]) {
+        self.stats.lines += 1;
+        self.stats.sample(offset, "a line of more than 16 MiB", head);
+    }
+}
+
+enum Kind {
+    Parsed,
+    Malformed,
+}

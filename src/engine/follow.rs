@@ -1,0 +1,140 @@
+//! The live run: what is there first, then what is written.
+
+use std::fs::File;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use crate::aggregate::Warning;
+use crate::record::{self, Format, Reader};
+use crate::scan::Scanner;
+use crate::source::{Chunks, Compression, Followed, Location, Tail};
+
+use super::collect::{InputStats, Task};
+use super::prepare::Prepared;
+use super::run::Run;
+
+/// Between two looks at the followed files.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Reads all inputs, then follows the plain files among them until the run is stopped. Stdin is followed by reading
+/// it to its end.
+pub fn follow(run: &Run) {
+    thread::scope(|scope| {
+        for (index, input) in run.inputs.iter().enumerate() {
+            if input.location == Location::Stdin {
+                scope.spawn(move || follow_stdin(run, index, input));
+            }
+        }
+        // Files end at their last whole line: the tails begin there, and nothing is read twice or torn.
+        let mut tails = open_tails(run);
+        run.scan(true);
+        while !run.stopped() && !tails.is_empty() {
+            for live in &mut tails {
+                live.poll(run);
+            }
+            thread::sleep(POLL);
+        }
+    });
+}
+
+fn follow_stdin(run: &Run, index: usize, input: &Prepared) {
+    let (Some(format), Some(stream)) = (input.format, run.take_stdin()) else { return };
+    let mut worker = run.worker();
+    let clock = input.clock_at(0);
+    let mut go_on = |_| !run.stopped();
+    let mut parts: Vec<Option<InputStats>> = vec![None; run.inputs.len()];
+    let mut task = Task::new(&mut worker, index as u32, format, &clock, &mut go_on);
+    let mut chunks = Chunks::new(stream);
+    loop {
+        match chunks.step(&mut task) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                warn(run, input, &error);
+                break;
+            }
+        }
+        parts[index] = Some(std::mem::take(&mut task.stats));
+        run.add(task.worker, &mut parts);
+    }
+    parts[index] = Some(task.finish());
+    run.add(&mut worker, &mut parts);
+}
+
+struct LiveFile<'r> {
+    index: usize,
+    input: &'r Prepared,
+    /// `None`: empty so far.
+    format: Option<&'static dyn Format>,
+    tail: Tail,
+    state: Option<(Scanner, Box<dyn Reader + Send>)>,
+    missing: bool,
+}
+
+fn open_tails(run: &Run) -> Vec<LiveFile<'_>> {
+    let mut tails = Vec::new();
+    for (index, input) in run.inputs.iter().enumerate() {
+        let Location::File(path) = &input.location else { continue };
+        if input.compression != Compression::None {
+            continue;
+        }
+        let opened = File::open(path).and_then(|file| {
+            let end = input.spans.last().map_or(0, |s| s.end);
+            Tail::new(path, file, end)
+        });
+        match opened {
+            Ok(tail) => {
+                let format = input.format;
+                tails.push(LiveFile { index, input, format, tail, state: None, missing: false });
+            }
+            Err(error) => warn(run, input, &error),
+        }
+    }
+    tails
+}
+
+impl LiveFile<'_> {
+    fn poll(&mut self, run: &Run) {
+        if self.format.is_none() {
+            self.format = self.tail.head().ok().and_then(|head| record::guess(&head));
+        }
+        let Some(format) = self.format else { return };
+        let mut worker = run.worker();
+        let clock = self.input.clock_at(self.input.span_years.len().saturating_sub(1));
+        let mut go_on = |_| !run.stopped();
+        let mut task = Task::new(&mut worker, self.index as u32, format, &clock, &mut go_on);
+        if let Some((scanner, reader)) = self.state.take() {
+            task.resume(scanner, reader);
+        }
+        let followed = self.tail.poll(&mut task);
+        let (stats, scanner, reader) = task.suspend();
+        self.state = Some((scanner, reader));
+        if stats.lines > 0 {
+            let mut parts: Vec<Option<InputStats>> = vec![None; run.inputs.len()];
+            parts[self.index] = Some(stats);
+            run.add(&mut worker, &mut parts);
+        }
+        match followed {
+            Ok(Followed::Same) => self.missing = false,
+            Ok(Followed::Rotated) => note(run, self.input, "was rotated: followed on in the new file"),
+            Ok(Followed::Truncated) => note(run, self.input, "was truncated: read again from its start"),
+            Ok(Followed::Missing) => {
+                if !self.missing {
+                    note(run, self.input, "is gone: waiting for a new one");
+                }
+                self.missing = true;
+            }
+            Err(error) => warn(run, self.input, &error),
+        }
+    }
+}
+
+fn note(run: &Run, input: &Prepared, text: &str) {
+    run.warn(Warning { path: Some(input.name.to_string()), text: text.to_owned(), is_error: false });
+}
+
+fn warn(run: &Run, input: &Prepared, error: &io::Error) {
+    let text = format!("cannot be followed: {error}");
+    run.warn(Warning { path: Some(input.name.to_string()), text, is_error: true });
+}

@@ -1,0 +1,34 @@
+//! What a run needs to know, as ready parts: no flags come in here.
+
+use std::path::PathBuf;
+
+use crate::aggregate::Filter;
+use crate::attribute::SourceMap;
+use crate::detect::Settings;
+use crate::record::{Format, Zone};
+use crate::source::MmapChoice;
+
+/// A run over inputs.
+pub struct Options {
+    pub paths: Vec<PathBuf>,
+    /// Overrides what the content tells.
+    pub format: Option<&'static dyn Format>,
+    pub source_map: SourceMap,
+    /// For stamps without a zone; `None`: what Microsoft's own stamps tell, else the machine's.
+    pub zone: Option<Zone>,
+    /// Of the newest line, for stamps without a year.
+    pub year: Option<i64>,
+    /// At least one.
+    pub threads: usize,
+    pub mmap: MmapChoice,
+    pub filter: Filter,
+    pub detect: Settings,
+    /// Bytes a span, for tests.
+    pub span: Option<u64>,
+    /// Unix seconds.
+    pub now: i64,
+    /// Plain files may grow: their unfinished last line waits.
+    pub follow: bool,
+    /// A copy of stdin on disk, for who has to look twice.
+    pub stdin_spool: Option<PathBuf>,
+}

@@ -1,0 +1,262 @@
+//! The scan: tasks from a counter, workers that take them, one merge.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
+use crate::record::Order;
+use crate::source::{Chunks, Compression, Location, open_stream};
+
+use super::collect::{InputStats, Task, Worker};
+use super::options::Options;
+use super::prepare::{Prepared, Trouble, prepare};
+use super::summary::{self, Detected};
+use super::trials::Trials;
+
+/// What all workers add to.
+pub struct Totals {
+    pub tables: Tables,
+    pub trials: Trials,
+    pub inputs: Vec<InputStats>,
+    pub warnings: Vec<Warning>,
+    /// Counts up with every addition.
+    pub changes: u64,
+}
+
+/// A run over its inputs: prepared once, read by many threads.
+pub struct Run {
+    pub options: Options,
+    pub inputs: Vec<Prepared>,
+    pub names: Names,
+    totals: Mutex<Totals>,
+    by_time: bool,
+    stop: AtomicBool,
+    pub complete: AtomicBool,
+    pub live: AtomicBool,
+    total_bytes: u64,
+    done_bytes: Arc<AtomicU64>,
+    stdin: Mutex<Option<Box<dyn Read + Send>>>,
+    started: Instant,
+}
+
+/// A piece of work: one span of a plain file, or a whole stream.
+#[derive(Clone, Copy)]
+struct Piece {
+    input: usize,
+    span: Option<usize>,
+}
+
+impl Run {
+    /// Finds and opens the inputs. `by_time`: attempts are counted by time too, for the chart.
+    pub fn new(options: Options, by_time: bool) -> Self {
+        let (mut inputs, troubles) = prepare(&options);
+        let stdin = inputs.iter_mut().find_map(|i| i.stdin.take());
+        let totals = Totals {
+            tables: Tables::new(by_time),
+            trials: Trials::default(),
+            inputs: vec![InputStats::default(); inputs.len()],
+            warnings: troubles.into_iter().map(warning).collect(),
+            changes: 0,
+        };
+        Self {
+            total_bytes: inputs.iter().map(|i| i.size).sum(),
+            options,
+            inputs,
+            names: Names::default(),
+            totals: Mutex::new(totals),
+            by_time,
+            stop: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
+            live: AtomicBool::new(false),
+            done_bytes: Arc::default(),
+            stdin: Mutex::new(stdin),
+            started: Instant::now(),
+        }
+    }
+
+    /// Reads all inputs to their end with the run's threads. `publish`: partial results are added as they come.
+    pub fn scan(&self, publish: bool) {
+        let mut pieces = Vec::new();
+        for (index, input) in self.inputs.iter().enumerate() {
+            // A followed stdin has a thread of its own, for it does not end.
+            if input.format.is_none() || self.options.follow && input.location == Location::Stdin {
+                continue;
+            }
+            let parallel = input.format.is_some_and(|f| f.order() == Order::Any);
+            if parallel && input.compression == Compression::None && matches!(input.location, Location::File(_)) {
+                pieces.extend((0..input.spans.len()).map(|span| Piece { input: index, span: Some(span) }));
+            } else {
+                pieces.push(Piece { input: index, span: None });
+            }
+        }
+        // Streams first: one that begins last would be waited for alone.
+        pieces.sort_by_key(|p| p.span.is_some());
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut worker = self.worker();
+            let mut stats: Vec<Option<InputStats>> = vec![None; self.inputs.len()];
+            while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.stopped() {
+                    break;
+                }
+                let (seen, result) = self.read(&mut worker, *piece);
+                stats[piece.input].get_or_insert_default().merge(seen);
+                if let Err(error) = result {
+                    self.warn(Warning {
+                        path: Some(self.inputs[piece.input].name.to_string()),
+                        text: read_error(&error, self.inputs[piece.input].compression),
+                        is_error: true,
+                    });
+                }
+                if publish {
+                    self.add(&mut worker, &mut stats);
+                }
+            }
+            self.add(&mut worker, &mut stats);
+        };
+        let threads = self.options.threads.min(pieces.len()).max(1);
+        match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+            Ok(pool) => pool.scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|_| work());
+                }
+            }),
+            // No threads to be had: slower, but the same answer.
+            Err(_) => work(),
+        }
+        self.complete.store(true, Ordering::Release);
+        self.lock().changes += 1;
+    }
+
+    /// Stdin can be read once.
+    pub fn take_stdin(&self) -> Option<Box<dyn Read + Send>> {
+        self.stdin.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// A worker for the run's names, map and filter.
+    pub fn worker(&self) -> Worker<'_> {
+        Worker::new(&self.names, &self.options.source_map, &self.options.filter, self.by_time)
+    }
+
+    fn read(&self, worker: &mut Worker<'_>, piece: Piece) -> (InputStats, io::Result<()>) {
+        let input = &self.inputs[piece.input];
+        let Some(format) = input.format else { return (InputStats::default(), Ok(())) };
+        let clock = input.clock_at(piece.span.unwrap_or(0));
+        let mut between = |bytes: u64| {
+            if piece.span.is_some() {
+                self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
+            }
+            !self.stopped()
+        };
+        let mut task = Task::new(worker, piece.input as u32, format, &clock, &mut between);
+        let result = (|| match (&input.location, piece.span) {
+            (Location::File(path), Some(span)) => {
+                let file = File::open(path)?;
+                let span = input.spans[span];
+                task.line_before(span.start, &span.line_before(&file)?);
+                span.read(&file, self.options.mmap.applies(&file), &mut task)
+            }
+            (Location::File(path), None) => {
+                let done = Arc::clone(&self.done_bytes);
+                let (compression, stream) = open_stream(Counted { file: File::open(path)?, done })?;
+                // What a plain file holds behind its size at the start is the tail's.
+                let whole = if compression == Compression::None { input.size } else { u64::MAX };
+                Chunks::new(stream.take(whole)).run(&mut task)
+            }
+            (Location::Stdin, _) => match self.take_stdin() {
+                Some(stream) => Chunks::new(stream).run(&mut task),
+                None => Ok(()),
+            },
+        })();
+        (task.finish(), result)
+    }
+
+    /// Reads everything and gives the whole result.
+    pub fn batch(&self) -> Snapshot {
+        self.scan(false);
+        self.snapshot(&self.options.filter, Some(&Detected::of(self)))
+    }
+
+    /// Adds a worker's part to the whole and leaves it empty.
+    pub fn add(&self, worker: &mut Worker<'_>, stats: &mut [Option<InputStats>]) {
+        let mut totals = self.lock();
+        totals.tables.merge(worker.tables.take());
+        totals.trials.append(&mut worker.trials);
+        for (whole, part) in totals.inputs.iter_mut().zip(stats) {
+            if let Some(part) = part.take() {
+                whole.merge(part);
+            }
+        }
+        totals.changes += 1;
+    }
+
+    /// Adds a warning, once.
+    pub fn warn(&self, warning: Warning) {
+        let mut totals = self.lock();
+        if !totals.warnings.contains(&warning) {
+            totals.warnings.push(warning);
+            totals.changes += 1;
+        }
+    }
+
+    /// Exclusive access to the sums; held for moments only.
+    pub fn lock(&self) -> MutexGuard<'_, Totals> {
+        // A worker that panicked has added nothing by halves: a merge does not panic.
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    pub fn progress(&self) -> Progress {
+        let complete = self.complete.load(Ordering::Acquire);
+        Progress {
+            total_bytes: self.total_bytes,
+            done_bytes: if complete { self.total_bytes } else { self.done_bytes.load(Ordering::Relaxed) },
+            elapsed_s: self.started.elapsed().as_secs_f64(),
+            complete,
+            live: self.live.load(Ordering::Acquire),
+        }
+    }
+
+    /// What was counted so far, for a filter. `detected` is reused where given.
+    pub fn snapshot(&self, filter: &Filter, detected: Option<&Detected>) -> Snapshot {
+        summary::snapshot(self, filter, detected)
+    }
+}
+
+/// Tells the progress through a compressed file by its bytes on disk.
+struct Counted {
+    file: File,
+    done: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.done.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+fn warning(trouble: Trouble) -> Warning {
+    Warning { path: trouble.path, text: trouble.text, is_error: trouble.is_error }
+}
+
+fn read_error(error: &io::Error, compression: Compression) -> String {
+    match (error.kind(), compression.name()) {
+        (io::ErrorKind::UnexpectedEof, Some(name)) => {
+            format!("the {name} file is cut short: what it holds was counted (copy it again if it should be whole)")
+        }
+        (_, Some(name)) => format!("the {name} file is damaged: what came before was counted ({error})"),
+        (_, None) => format!("cannot be read further: what came before was counted ({error})"),
+    }
+}

@@ -1,0 +1,395 @@
+//! Sums -> [`Snapshot`]: rows from the tables, onsets from the trials, and what the user should know beside them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use crate::aggregate::{
+    Filter, Identity, InputRow, Label, Learned, NameTables, Range, Snapshot, SourceRow, Status, Warning, learn,
+    roll_up,
+};
+use crate::aggregate::Belongs;
+use crate::detect::{self, Family, LineRef, Observation, Onset, OnsetStatus, ReplyNames, SourceNames};
+use crate::microsoft::Platform;
+use crate::record::{Outcome, Time};
+use crate::text::escape_controls;
+
+use super::run::{Run, Totals};
+use super::trials::Pass;
+
+/// The onsets of everything read so far, whatever the filter: an onset needs the attempts that went through.
+#[derive(Debug, Default)]
+pub struct Detected {
+    onsets: Vec<Onset>,
+}
+
+impl Detected {
+    /// Looks at the whole history.
+    pub fn of(run: &Run) -> Self {
+        let (mut observations, names, end) = {
+            let totals = run.lock();
+            let tables = run.names.lock();
+            let learned = learn(&totals.tables, &tables);
+            let mut ids = Ids::new(run, &tables, &learned);
+            let observations = ids.observations(&totals, &tables, &learned);
+            (observations, ids.contents, range_end(&totals))
+        };
+        let onsets = detect::detect(&mut observations, &names, &run.options.detect, end);
+        Self { onsets }
+    }
+}
+
+fn range_end(totals: &Totals) -> i64 {
+    totals.inputs.iter().filter_map(|i| i.last).max().map_or(0, |t| t.seconds)
+}
+
+/// Contents by the ids that the detection gets.
+#[derive(Default)]
+struct Contents {
+    sources: Vec<Label>,
+    domains: Vec<String>,
+    senders: Vec<String>,
+    forests: Vec<String>,
+    replies: Vec<ReplyNames>,
+    paths: Vec<String>,
+}
+
+impl detect::Names for Contents {
+    fn source(&self, id: u32) -> SourceNames {
+        let label = &self.sources[id as usize];
+        SourceNames { ip: label.ip.clone(), name: label.name.clone(), host: label.host.clone() }
+    }
+    fn domain(&self, id: u32) -> &str {
+        &self.domains[id as usize]
+    }
+    fn forest(&self, id: u32) -> &str {
+        &self.forests[id as usize]
+    }
+    fn sender_domain(&self, id: u32) -> &str {
+        &self.senders[id as usize]
+    }
+    fn reply(&self, id: u32) -> ReplyNames {
+        self.replies[id as usize].clone()
+    }
+    fn path(&self, input: u32) -> &str {
+        &self.paths[input as usize]
+    }
+}
+
+/// What the tables' ids are for the detection.
+struct Ids {
+    contents: Contents,
+    /// By source.
+    identities: Vec<u32>,
+    /// By place; 0 is not known.
+    forests: Vec<u32>,
+    /// By verdict.
+    replies: Vec<u32>,
+}
+
+/// The one forest that the tags of a relay address named so far: valid for attempts after `from`, up to `until`.
+struct RelayForest {
+    forest: u32,
+    from: u32,
+    until: u32,
+}
+
+impl Ids {
+    fn new(run: &Run, tables: &NameTables, learned: &Learned) -> Self {
+        let text = |list: &[Option<Box<str>>]| -> Vec<String> {
+            list.iter().map(|t| t.as_deref().unwrap_or_default().to_owned()).collect()
+        };
+        let mut contents = Contents {
+            domains: text(tables.domains.values()),
+            senders: text(tables.senders.values()),
+            forests: vec![String::new()],
+            paths: run.inputs.iter().map(|i| i.name.to_string()).collect(),
+            ..Contents::default()
+        };
+        let mut by_identity: HashMap<Identity, u32> = HashMap::new();
+        let identities = tables
+            .sources
+            .values()
+            .iter()
+            .map(|source| {
+                *by_identity.entry(source.identity()).or_insert_with_key(|identity| {
+                    contents.sources.push(learned.labels.get(identity).cloned().unwrap_or_default());
+                    (contents.sources.len() - 1) as u32
+                })
+            })
+            .collect();
+        let mut by_forest: HashMap<&str, u32> = HashMap::new();
+        let forests = tables
+            .places
+            .values()
+            .iter()
+            .map(|place| match &place.forest {
+                None => 0,
+                Some(forest) => *by_forest.entry(forest).or_insert_with(|| {
+                    contents.forests.push(forest.to_string());
+                    (contents.forests.len() - 1) as u32
+                }),
+            })
+            .collect();
+        let mut by_reply = HashMap::new();
+        let replies = tables
+            .verdicts
+            .values()
+            .iter()
+            .map(|v| {
+                *by_reply.entry((&v.reply_id, v.smtp_code, v.enhanced)).or_insert_with(|| {
+                    contents.replies.push(ReplyNames {
+                        reply_id: v.reply_id.to_string(),
+                        smtp_code: v.smtp_code,
+                        enhanced_code: v.enhanced.map(|e| e.to_string()),
+                        class: v.class,
+                    });
+                    (contents.replies.len() - 1) as u32
+                })
+            })
+            .collect();
+        Self { contents, identities, forests, replies }
+    }
+
+    fn observations(&mut self, totals: &Totals, tables: &NameTables, learned: &Learned) -> Vec<Observation> {
+        let trials = &totals.trials;
+        let relays = self.relay_forests(totals, tables);
+        let mut all = Vec::with_capacity(trials.passes.len() + trials.refusals.len());
+        for pass in &trials.passes {
+            all.extend(self.observation(pass, 0, &relays, tables, learned).map(|o| Observation {
+                outcome: Outcome::Delivered,
+                ..o
+            }));
+        }
+        for refusal in &trials.refusals {
+            let observed = self.observation(&refusal.pass, refusal.place, &relays, tables, learned);
+            all.extend(observed.map(|o| Observation {
+                sender_domain: refusal.sender,
+                outcome: refusal.outcome,
+                line: LineRef { input: refusal.input, offset: refusal.offset },
+                ..o
+            }));
+        }
+        all
+    }
+
+    fn observation(
+        &self,
+        pass: &Pass,
+        place: u32,
+        relays: &HashMap<IpAddr, RelayForest>,
+        tables: &NameTables,
+        learned: &Learned,
+    ) -> Option<Observation> {
+        let verdict = &tables.verdicts.values()[pass.verdict as usize];
+        if verdict.belongs == Belongs::IfDomainDoes && !learned.domains.contains(&pass.domain) {
+            return None;
+        }
+        let forest = match self.forests[place as usize] {
+            0 => tables.relays.values()[pass.relay as usize].ip.and_then(|ip| relays.get(&ip)).map_or(0, |known| {
+                let valid = pass.second > known.from && pass.second <= known.until;
+                if valid { known.forest } else { 0 }
+            }),
+            forest => forest,
+        };
+        Some(Observation {
+            second: i64::from(pass.second),
+            source: self.identities[pass.source as usize],
+            platform: verdict.platform,
+            domain: pass.domain,
+            forest: if verdict.platform == Platform::Consumer { forest } else { 0 },
+            sender_domain: 0,
+            signal: verdict.signal,
+            stated: verdict.stated,
+            queue: u64::from(pass.queue),
+            reply: self.replies[pass.verdict as usize],
+            outcome: verdict.outcome,
+            line: LineRef { input: 0, offset: 0 },
+        })
+    }
+
+    /// What a live reader would know of the relays' forests at each moment: tags of earlier seconds only.
+    fn relay_forests(&self, totals: &Totals, tables: &NameTables) -> HashMap<IpAddr, RelayForest> {
+        let mut tags: Vec<(u32, IpAddr, u32)> = totals
+            .trials
+            .refusals
+            .iter()
+            .filter_map(|r| {
+                let forest = self.forests[r.place as usize];
+                let ip = tables.relays.values()[r.pass.relay as usize].ip?;
+                (forest != 0).then_some((r.pass.second, ip, forest))
+            })
+            .collect();
+        tags.sort_unstable();
+        let mut relays: HashMap<IpAddr, RelayForest> = HashMap::new();
+        for (second, ip, forest) in tags {
+            let known = relays.entry(ip).or_insert(RelayForest { forest, from: second, until: u32::MAX });
+            if known.forest != forest {
+                known.until = known.until.min(second);
+            }
+        }
+        relays
+    }
+}
+
+/// Everything for one filter.
+pub fn snapshot(run: &Run, filter: &Filter, detected: Option<&Detected>) -> Snapshot {
+    let totals = run.lock();
+    let tables = run.names.lock();
+    let learned = learn(&totals.tables, &tables);
+    let rolled = roll_up(&totals.tables, &tables, &learned, filter);
+    let mut snapshot = Snapshot {
+        schema: "eopwatch.summary/1",
+        sources: rolled.sources,
+        domains: rolled.domains,
+        datacenters: rolled.datacenters,
+        replies: rolled.replies,
+        series: rolled.series,
+        progress: run.progress(),
+        ..Snapshot::default()
+    };
+    snapshot.totals.counts = rolled.counts;
+    for (input, stats) in run.inputs.iter().zip(&totals.inputs) {
+        let by_domain: u64 =
+            stats.by_domain.iter().filter(|(d, _)| learned.domains.contains(d)).map(|(_, n)| n).sum();
+        let others: u64 = stats.by_domain.values().sum::<u64>() - by_domain;
+        snapshot.totals.lines += stats.lines;
+        snapshot.totals.malformed += stats.malformed;
+        snapshot.totals.held_back += stats.held_back;
+        snapshot.totals.other_attempts += stats.other_attempts + others;
+        snapshot.inputs.push(InputRow {
+            path: input.name.to_string(),
+            mta: input.format.map(|f| f.name().to_owned()),
+            compression: input.compression.name().map(str::to_owned),
+            bytes: stats.bytes,
+            lines: stats.lines,
+            attempts: stats.attempts + by_domain,
+            malformed: stats.malformed,
+            first: clipped(stats.first, filter, stats.last),
+            last: clipped(stats.last, filter, stats.first),
+        });
+    }
+    snapshot.range = Range {
+        first: snapshot.inputs.iter().filter_map(|i| i.first).min(),
+        last: snapshot.inputs.iter().filter_map(|i| i.last).max(),
+    };
+    if let Some(detected) = detected {
+        snapshot.onsets = detected.onsets.iter().filter(|o| concerns(o, filter)).cloned().collect();
+        set_status(&mut snapshot.sources, &detected.onsets);
+    }
+    snapshot.warnings.clone_from(&totals.warnings);
+    snapshot.warnings.extend(malformed_warnings(run, &totals));
+    snapshot.warnings.extend(source_warnings(&learned));
+    snapshot.warnings.extend(nothing_found(&snapshot, filter));
+    snapshot
+}
+
+/// A bound of the log's range within the time that was asked for.
+fn clipped(time: Option<Time>, filter: &Filter, other: Option<Time>) -> Option<Time> {
+    let (time, other) = (time?, other?);
+    let since = filter.since.map_or(i64::MIN, |s| s);
+    let until = filter.until.map_or(i64::MAX, |u| u);
+    let (first, last) = (time.min(other), time.max(other));
+    if last.seconds < since || first.seconds > until {
+        return None;
+    }
+    if (since..=until).contains(&time.seconds) {
+        return Some(time);
+    }
+    Some(Time::from_seconds(time.seconds.clamp(since, until)))
+}
+
+/// Whether an event has to do with what a filter lets through.
+fn concerns(onset: &Onset, filter: &Filter) -> bool {
+    let sources = [onset.source_ip.as_deref(), onset.source_name.as_deref(), onset.host.as_deref()];
+    let any = |patterns: &crate::aggregate::Patterns, values: &Option<Vec<String>>| {
+        values.as_ref().is_none_or(|list| patterns.matches(list.iter().map(String::as_str)))
+    };
+    let codes = [
+        Some(onset.reply_id.clone()),
+        onset.smtp_code.map(|c| c.to_string()),
+        onset.enhanced_code.clone(),
+        onset.smtp_code.zip(onset.enhanced_code.as_ref()).map(|(c, e)| format!("{c} {e}")),
+    ];
+    filter.source.matches(sources.into_iter().flatten())
+        && onset.domain.as_ref().is_none_or(|d| filter.domain.matches([d.as_str()].into_iter()))
+        && onset.sender_domain.as_ref().is_none_or(|d| filter.sender_domain.matches([d.as_str()].into_iter()))
+        && any(&filter.datacenter, &onset.datacenters)
+        && any(&filter.platform, &onset.platform)
+        && filter.reply.matches(codes.iter().flatten().map(String::as_str))
+        && filter.class.matches([onset.class.name()].into_iter())
+}
+
+/// A block ends by accepted attempts only: the event says so, not silence.
+fn set_status(sources: &mut [SourceRow], onsets: &[Onset]) {
+    for source in sources {
+        let own = onsets.iter().filter(|o| {
+            o.status == OnsetStatus::Active
+                && (&o.source_ip, &o.source_name, &o.host)
+                    == (&source.source_ip, &source.source_name, &source.host)
+        });
+        source.status = own
+            .map(|o| match o.family {
+                Family::Block => Status::Blocked,
+                Family::Throttle => Status::Throttled,
+                Family::Auth => Status::Clear,
+            })
+            .max()
+            .unwrap_or_default();
+    }
+}
+
+/// Lines that look like deliveries and were not understood: named with a sample, never dropped.
+fn malformed_warnings<'r>(run: &'r Run, totals: &'r Totals) -> impl Iterator<Item = Warning> + use<'r> {
+    run.inputs.iter().zip(&totals.inputs).filter(|(_, stats)| stats.malformed > 0).map(|(input, stats)| {
+        let sample = stats.samples.first().map_or_else(String::new, |s| {
+            format!("; the first, at byte {}: {}: {}", s.offset, s.why, escape_controls(&s.line))
+        });
+        let lines = if stats.malformed == 1 { "line looks" } else { "lines look" };
+        Warning {
+            path: Some(input.name.to_string()),
+            text: format!("{} {lines} like deliveries and could not be read{sample}", stats.malformed),
+            is_error: false,
+        }
+    })
+}
+
+fn source_warnings(learned: &Learned) -> Vec<Warning> {
+    let list = |ips: &BTreeSet<IpAddr>| ips.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+    let name = |identity: &Identity| match identity {
+        Identity::Ip(ip) => ip.to_string(),
+        Identity::Name { host, name } => {
+            let parts = [host.as_deref(), name.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+            if parts.is_empty() { "the log, which names no source,".to_owned() } else { parts.join(" ") }
+        }
+    };
+    let text = |text: String| Warning { path: None, text: escape_controls(text.as_bytes()), is_error: false };
+    let ambiguous = learned.ambiguous.iter().map(|(identity, ips)| {
+        text(format!(
+            "{} sends from several addresses as Microsoft sees it ({}): which one sent what Microsoft accepted is \
+             not told (name them with --source-map, or make the MTA log the address)",
+            name(identity),
+            list(ips)
+        ))
+    });
+    let contradictions = learned.contradictions.iter().map(|(identity, ips)| {
+        text(format!(
+            "Microsoft sees {} as {} (NAT or a relay in between? or a wrong entry in the source map): a delisting \
+             must name the address that Microsoft sees",
+            name(identity),
+            list(ips)
+        ))
+    });
+    ambiguous.chain(contradictions).collect()
+}
+
+/// No answer is an answer too, but it must not look like "all is well".
+fn nothing_found(snapshot: &Snapshot, filter: &Filter) -> Option<Warning> {
+    let unfiltered = filter.since.is_none() && filter.until.is_none();
+    let logs = snapshot.inputs.iter().filter(|i| i.lines > 0).count();
+    let none = snapshot.totals.counts.attempts + snapshot.totals.other_attempts == 0;
+    (snapshot.progress.complete && unfiltered && logs > 0 && none && snapshot.totals.malformed == 0).then(|| Warning {
+        path: None,
+        text: "no delivery attempts in these logs (is the MTA's delivery log in another file?)".to_owned(),
+        is_error: false,
+    })
+}

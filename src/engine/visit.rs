@@ -1,0 +1,239 @@
+//! A second look at the inputs, line by line and in order: for what is written attempt by attempt (events) and for
+//! the raw lines behind a number. What the first look taught is applied here.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+
+use crate::aggregate::{Filter, Learned, SourceKey, VerdictKey, Belongs, reply_names};
+use crate::attribute::{SourceEvidence, is_public};
+use crate::microsoft::{self, Datacenter, Platform};
+use crate::record::{Attempt, Format, Line, Reader, Record, domain_of};
+use crate::scan::Scanner;
+use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
+
+use super::collect::source_key;
+use super::judge::{Judged, judge, judge_reply};
+use super::prepare::Prepared;
+use super::run::Run;
+
+/// What the whole input teaches, by name.
+pub struct Lessons {
+    learned: Learned,
+    domains: HashSet<Box<str>>,
+}
+
+impl Lessons {
+    /// From a finished scan.
+    pub fn of(run: &Run) -> Self {
+        let totals = run.lock();
+        let names = run.names.lock();
+        let learned = crate::aggregate::learn(&totals.tables, &names);
+        let domains =
+            learned.domains.iter().filter_map(|id| names.domains.values()[*id as usize].clone()).collect();
+        Self { learned, domains }
+    }
+}
+
+/// One attempt with all that is known of it.
+pub struct Found<'a> {
+    pub input: &'a Prepared,
+    pub offset: u64,
+    /// The line, without its end.
+    pub line: &'a [u8],
+    pub attempt: &'a Attempt<'a>,
+    pub judged: Judged<'a>,
+    pub is_microsoft: bool,
+    pub platform: Platform,
+    pub source_ip: Option<IpAddr>,
+    pub source_evidence: SourceEvidence,
+    pub sender_domain: Option<String>,
+    pub recipient_domain: Option<String>,
+    pub datacenter: Datacenter,
+}
+
+/// Shows every attempt that the filter holds to `each`, until it returns false. `all`: other providers' too.
+pub fn visit(
+    run: &Run,
+    lessons: &Lessons,
+    filter: &Filter,
+    all: bool,
+    each: &mut dyn FnMut(&Found<'_>) -> bool,
+) -> Vec<(String, io::Error)> {
+    let mut errors = Vec::new();
+    let mut go_on = true;
+    for input in &run.inputs {
+        let (Some(format), true) = (input.format, go_on) else { continue };
+        let mut visitor = Visitor {
+            run,
+            lessons,
+            filter,
+            all,
+            input,
+            scanner: Scanner::new(format.needle()),
+            reader: format.reader(&input.clock_at(0)),
+            each,
+            go_on: true,
+        };
+        let result = visitor.read(input, format);
+        go_on = visitor.go_on;
+        if let Err(error) = result {
+            errors.push((input.name.to_string(), error));
+        }
+    }
+    errors
+}
+
+struct Visitor<'v> {
+    run: &'v Run,
+    lessons: &'v Lessons,
+    filter: &'v Filter,
+    all: bool,
+    input: &'v Prepared,
+    scanner: Scanner,
+    reader: Box<dyn Reader + Send>,
+    each: &'v mut dyn FnMut(&Found<'_>) -> bool,
+    go_on: bool,
+}
+
+impl Visitor<'_> {
+    fn read(&mut self, input: &Prepared, _: &dyn Format) -> io::Result<()> {
+        let Location::File(path) = &input.location else { return Ok(()) };
+        let (_, stream) = open_stream(File::open(path)?)?;
+        Chunks::new(stream).run(self)?;
+        let Self { run, lessons, filter, all, input, reader, each, .. } = self;
+        let look = Look { run, lessons, filter, all: *all, input };
+        reader.finish(&mut |offset, record| {
+            look.at(offset, b"", &record, *each);
+        });
+        Ok(())
+    }
+}
+
+impl ChunkSink for Visitor<'_> {
+    fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
+        let Self { run, lessons, filter, all, input, scanner, reader, each, go_on } = self;
+        let look = Look { run, lessons, filter, all: *all, input };
+        scanner.scan(chunk, |offset, bytes| {
+            if *go_on {
+                reader.line(Line { bytes, offset }, &mut |at, record| {
+                    *go_on &= look.at(at, bytes, &record, *each);
+                });
+            }
+        });
+        *go_on && !run.stopped()
+    }
+
+    fn oversized(&mut self, _: u64, _: &[u8]) {}
+}
+
+struct Look<'v> {
+    run: &'v Run,
+    lessons: &'v Lessons,
+    filter: &'v Filter,
+    all: bool,
+    input: &'v Prepared,
+}
+
+impl Look<'_> {
+    /// Whether to go on.
+    fn at(
+        &self,
+        offset: u64,
+        line: &[u8],
+        record: &Record<'_>,
+        each: &mut dyn FnMut(&Found<'_>) -> bool,
+    ) -> bool {
+        let Record::Attempt(attempt) = record else { return true };
+        if !self.filter.holds_time(attempt.time) {
+            return true;
+        }
+        let recipient_domain = attempt.recipient_domain().map(lower);
+        let judged = judge(attempt);
+        let is_microsoft = match &judged {
+            None => false,
+            Some(Judged { platform: None, .. }) => {
+                recipient_domain.as_deref().is_some_and(|d| self.lessons.domains.contains(d))
+            }
+            Some(_) => true,
+        };
+        if !is_microsoft && !self.all {
+            return true;
+        }
+        let judged = match judged {
+            Some(judged) if is_microsoft => judged,
+            _ => Judged { host_tag: None, quoted: None, ..judge_reply(attempt, None) },
+        };
+        let key = source_key(attempt, &self.run.options.source_map);
+        let (source_ip, source_evidence) = self.source(&key, judged.quoted);
+        let found = Found {
+            input: self.input,
+            offset,
+            line,
+            attempt,
+            is_microsoft,
+            platform: judged.platform.unwrap_or(Platform::Unknown),
+            source_ip,
+            source_evidence,
+            sender_domain: attempt.sender.and_then(domain_of).map(lower),
+            recipient_domain,
+            datacenter: datacenter(attempt, &judged, is_microsoft),
+            judged,
+        };
+        if self.holds(&found, &key) { each(&found) } else { true }
+    }
+
+    /// The precedence of the contract, from where the identity ends.
+    fn source(&self, key: &SourceKey, quoted: Option<IpAddr>) -> (Option<IpAddr>, SourceEvidence) {
+        if let Some(ip) = key.ip.filter(|ip| is_public(*ip)) {
+            return (Some(ip), key.evidence);
+        }
+        if let Some(ip) = quoted {
+            return (Some(ip), SourceEvidence::Reply);
+        }
+        match self.lessons.learned.addresses.get(&key.identity()) {
+            Some(ip) => (Some(*ip), SourceEvidence::Learned),
+            None => (key.ip, key.evidence),
+        }
+    }
+
+    fn holds(&self, found: &Found<'_>, key: &SourceKey) -> bool {
+        let filter = self.filter;
+        let ip = found.source_ip.map(|ip| ip.to_string());
+        let sources = [ip.as_deref(), key.name.as_deref(), key.host.as_deref()];
+        let tag = found.judged.host_tag.map(|tag| String::from_utf8_lossy(tag));
+        let datacenter = &found.datacenter;
+        let places = [tag.as_deref(), datacenter.site.as_deref(), datacenter.forest.as_deref()];
+        let verdict = &found.judged.verdict;
+        let reply = VerdictKey {
+            reply_id: verdict.id.as_ref().into(),
+            smtp_code: found.judged.smtp_code,
+            enhanced: found.judged.enhanced,
+            class: verdict.class,
+            signal: verdict.signal,
+            stated: false,
+            outcome: found.attempt.outcome,
+            platform: found.platform,
+            belongs: Belongs::Microsoft,
+        };
+        filter.source.matches(sources.into_iter().flatten())
+            && filter.domain.matches(found.recipient_domain.as_deref().into_iter())
+            && filter.sender_domain.matches(found.sender_domain.as_deref().into_iter())
+            && filter.datacenter.matches(places.into_iter().flatten())
+            && filter.platform.matches([found.platform.name()].into_iter())
+            && (filter.reply.is_empty() || filter.reply.matches(reply_names(&reply).iter().map(String::as_str)))
+            && filter.class.matches([verdict.class.name()].into_iter())
+            && filter.outcome.matches([found.attempt.outcome.name()].into_iter())
+    }
+}
+
+/// By the host tag, else by the relay's reverse name.
+fn datacenter(attempt: &Attempt<'_>, judged: &Judged<'_>, is_microsoft: bool) -> Datacenter {
+    let host = judged.host_tag.or_else(|| attempt.relay_host.filter(|h| microsoft::is_reverse_name(h)));
+    host.filter(|_| is_microsoft).map_or_else(Datacenter::default, microsoft::datacenter)
+}
+
+fn lower(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).to_ascii_lowercase()
+}

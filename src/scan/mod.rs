@@ -1,0 +1,139 @@
+//! Chunk -> the lines that are worth a look, found by a literal over the whole chunk, not line by line.
+//!
+//! Lines without the literal are counted and nothing else: that is where the speed comes from.
+
+use memchr::memmem::Finder;
+
+use crate::source::Chunk;
+
+/// Finds candidate lines.
+pub struct Scanner {
+    /// `None`: every line is a candidate.
+    needle: Option<Finder<'static>>,
+    previous: Previous,
+}
+
+/// The candidate before, to tell a line that syslog wrote twice.
+#[derive(Default)]
+struct Previous {
+    /// Offset behind its line end.
+    end: u64,
+    line: Vec<u8>,
+}
+
+/// Lines of a chunk by what the scan made of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// Line ends, and an unfinished last line.
+    pub lines: u64,
+    /// Byte for byte the line before: one record, written twice.
+    pub repeated: u64,
+}
+
+impl Scanner {
+    /// `needle`: a literal that every line worth a look holds.
+    pub fn new(needle: Option<&'static [u8]>) -> Self {
+        Self { needle: needle.map(Finder::new), previous: Previous::default() }
+    }
+
+    /// Looks at every line.
+    pub fn of_all_lines() -> Self {
+        Self::new(None)
+    }
+
+    /// Tells the scanner the line that stands right before `offset`.
+    pub fn line_before(&mut self, offset: u64, line: &[u8]) {
+        self.previous.end = offset;
+        self.previous.line.clear();
+        self.previous.line.extend_from_slice(trim_return(line));
+    }
+
+    /// Calls `each` with every candidate line (without its end) and its offset.
+    pub fn scan(&mut self, chunk: Chunk<'_>, mut each: impl FnMut(u64, &[u8])) -> Scanned {
+        let bytes = chunk.bytes;
+        let unfinished = u64::from(bytes.last().is_some_and(|b| *b != b'\n'));
+        let mut scanned =
+            Scanned { lines: memchr::memchr_iter(b'\n', bytes).count() as u64 + unfinished, repeated: 0 };
+        let mut last: Option<(usize, usize, usize)> = None;
+        let mut at = 0;
+        while at < bytes.len() {
+            let hit = match &self.needle {
+                Some(needle) => match needle.find(&bytes[at..]) {
+                    Some(found) => at + found,
+                    None => break,
+                },
+                None => at,
+            };
+            let start = memchr::memrchr(b'\n', &bytes[at..hit]).map_or(at, |n| at + n + 1);
+            let end = memchr::memchr(b'\n', &bytes[hit..]).map_or(bytes.len(), |n| hit + n);
+            let line = trim_return(&bytes[start..end]);
+            let before = match last {
+                Some((from, to, next)) if next == start => Some(&bytes[from..to]),
+                None if self.previous.end == chunk.offset + start as u64 => Some(&self.previous.line[..]),
+                _ => None,
+            };
+            if !line.is_empty() && before == Some(line) {
+                scanned.repeated += 1;
+            } else {
+                each(chunk.offset + start as u64, line);
+            }
+            last = Some((start, start + line.len(), end + 1));
+            at = end + 1;
+        }
+        if let Some((from, to, next)) = last {
+            self.previous.end = chunk.offset + next as u64;
+            self.previous.line.clear();
+            self.previous.line.extend_from_slice(&bytes[from..to]);
+        }
+        scanned
+    }
+}
+
+fn trim_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn candidates(needle: Option<&'static [u8]>, text: &[u8], cut: usize) -> (Vec<(u64, Vec<u8>)>, Scanned) {
+        let mut scanner = Scanner::new(needle);
+        let mut found = Vec::new();
+        let mut sum = Scanned::default();
+        let cut = text[..cut.min(text.len())].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
+        for (offset, part) in [(0, &text[..cut]), (cut as u64, &text[cut..])] {
+            let scanned =
+                scanner.scan(Chunk { bytes: part, offset }, |at, line| found.push((at, line.to_vec())));
+            sum.lines += scanned.lines;
+            sum.repeated += scanned.repeated;
+        }
+        (found, sum)
+    }
+
+    proptest! {
+        #[test]
+        fn the_prefilter_finds_what_a_look_at_each_line_finds(
+            words in proptest::collection::vec("(relay=|x|y|\r|\n|\n|\n\n| )", 0..80), cut in 0usize..200,
+        ) {
+            let text = words.concat().into_bytes();
+            let (fast, counted) = candidates(Some(b"relay="), &text, cut);
+            let (all, counted_all) = candidates(None, &text, 0);
+            let slow: Vec<_> =
+                all.into_iter().filter(|(_, l)| memchr::memmem::find(l, b"relay=").is_some()).collect();
+            prop_assert_eq!(fast, slow);
+            prop_assert_eq!(counted.lines, counted_all.lines);
+            prop_assert_eq!(counted.lines, text.split_inclusive(|b| *b == b'\n').count() as u64);
+        }
+    }
+
+    #[test]
+    fn a_line_written_twice_is_one_record_also_across_chunks() {
+        let text = b"a relay=1\na relay=1\nb relay=1\na relay=1\n";
+        for cut in [0, 10, 20, 30] {
+            let (found, scanned) = candidates(Some(b"relay="), text, cut);
+            assert_eq!((found.len(), scanned.repeated, scanned.lines), (3, 1, 4), "cut at {cut}");
+        }
+    }
+}

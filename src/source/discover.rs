@@ -1,0 +1,90 @@
+//! Which inputs there are: files as given, a folder's files by name, stdin, or the usual places.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where an input's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    File(PathBuf),
+    Stdin,
+}
+
+/// An input, and whether the user named it or a folder held it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovered {
+    pub location: Location,
+    /// Found in a folder or a usual place: it may well be no log at all.
+    pub found: bool,
+}
+
+impl Discovered {
+    /// The path as given or found; `-` for stdin.
+    pub fn name(&self) -> String {
+        match &self.location {
+            Location::File(path) => path.display().to_string(),
+            Location::Stdin => "-".to_owned(),
+        }
+    }
+}
+
+/// Where logs are when nobody says where.
+const USUAL_PLACES: [&str; 6] =
+    ["/var/log/mail.log*", "/var/log/maillog*", "/var/log/exim4/mainlog*", "/var/log/exim/main.log*", "/var/log/pmta/*.csv", "/var/log/kumomta/*"];
+
+/// Resolves the paths in their order; each failure comes with the path it concerns.
+pub fn discover(paths: &[PathBuf]) -> (Vec<Discovered>, Vec<(PathBuf, io::Error)>) {
+    let mut inputs = Vec::new();
+    let mut errors = Vec::new();
+    if paths.is_empty() {
+        for place in USUAL_PLACES {
+            inputs.extend(usual_place(Path::new(place)));
+        }
+    }
+    for path in paths {
+        if path.as_os_str() == "-" {
+            inputs.push(Discovered { location: Location::Stdin, found: false });
+        } else if path.is_dir() {
+            match folder(path) {
+                Ok(files) => inputs
+                    .extend(files.into_iter().map(|f| Discovered { location: Location::File(f), found: true })),
+                Err(e) => errors.push((path.clone(), e)),
+            }
+        } else {
+            // Whether it can be opened is told when it is read, so that the error stands at its place.
+            inputs.push(Discovered { location: Location::File(path.clone()), found: false });
+        }
+    }
+    (inputs, errors)
+}
+
+/// A folder's files by name, hidden ones left out.
+fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !hidden && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Files that match `folder/prefix*suffix`.
+fn usual_place(pattern: &Path) -> Vec<Discovered> {
+    let (Some(parent), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|n| n.to_str())) else {
+        return Vec::new();
+    };
+    let (prefix, suffix) = name.split_once('*').unwrap_or((name, ""));
+    folder(parent)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|f| {
+            f.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(prefix) && n.ends_with(suffix))
+        })
+        .map(|f| Discovered { location: Location::File(f), found: true })
+        .collect()
+}

@@ -1,0 +1,14 @@
+//! Bytes: finds the inputs, tells their compression, and hands out line-aligned [`Chunk`]s with the offset where
+//! each begins in the decompressed stream. Knows nothing of mail.
+
+mod chunks;
+mod decode;
+mod discover;
+mod follow;
+mod map;
+
+pub use chunks::{Chunk, ChunkSink, Chunks, MAX_LINE};
+pub use decode::{Compression, SniffedInput, open_stream, sniff};
+pub use discover::{Discovered, Location, discover};
+pub use follow::{Followed, Tail};
+pub use map::{FileSpan, MmapChoice, spans};

@@ -1,0 +1,62 @@
+//! Hostile bytes -> text that is safe to write anywhere.
+
+use std::fmt::Write;
+
+/// Lossy UTF-8 with control characters written out (`\n`, `\x1b`), so that no terminal acts on them.
+pub fn escape_controls(bytes: &[u8]) -> String {
+    let lossy = String::from_utf8_lossy(bytes);
+    let mut text = String::with_capacity(lossy.len());
+    for c in lossy.chars() {
+        match c {
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            c if c.is_control() && (c as u32) < 0x100 => {
+                // Writing to a string does not fail.
+                let _ = write!(text, "\\x{:02x}", c as u32);
+            }
+            c if is_invisible(c) => {
+                let _ = write!(text, "\\u{{{:x}}}", c as u32);
+            }
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// Characters that turn the direction of what follows, or break the line: they make a screen lie.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Takes the local parts of addresses away: `jo.doe@example.org` -> `*@example.org`.
+pub fn mask(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        let local = rest[..at].rfind(|c: char| !(c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c)));
+        let from = local.map_or(0, |i| i + rest[i..].chars().next().map_or(1, char::len_utf8));
+        masked.push_str(&rest[..from]);
+        masked.push_str(if from < at { "*@" } else { "@" });
+        rest = &rest[at + 1..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_parts_are_masked() {
+        assert_eq!(mask("to=<jo.doe+x@a.org>, bi@b.org"), "to=<*@a.org>, *@b.org");
+        assert_eq!(mask("no address, @x"), "no address, @x");
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_is_left() {
+        assert_eq!(escape_controls(b"a\x1b[31m\r\nb\xff\x9b"), "a\\x1b[31m\\r\\nb\u{fffd}\u{fffd}");
+        assert_eq!(escape_controls("\u{202e}x\u{9b}".as_bytes()), "\\u{202e}x\\x9b");
+    }
+}
