@@ -1,0 +1,373 @@
+//! One event in ids: what an alarm becomes, and what it learns until it clears.
+
+use std::collections::HashSet;
+
+use crate::microsoft::Platform;
+
+use super::Settings;
+use super::key::{Alarm, Counts, Excursion, add_reply, gain, usual_share};
+use super::onset::{Backoff, Basis, Family, Takeover};
+use super::trial::{LineRef, Trial};
+
+/// Forests and domains counted inside an event.
+const PLACE_LIMIT: usize = 64;
+/// Waiting messages that are remembered.
+const WAITING_LIMIT: usize = 65_536;
+/// Where the clear's sum stops to grow.
+const CLEAR_CAP: f64 = 17.25;
+
+/// What a key is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    Platform(Platform),
+    /// On the consumer platform.
+    Forest(u32),
+    /// On M365.
+    Domain(u32),
+    /// Of auth events, on the consumer platform.
+    Sender(u32),
+}
+
+impl Place {
+    pub(super) fn platform(self) -> Platform {
+        match self {
+            Self::Platform(platform) => platform,
+            Self::Forest(_) | Self::Sender(_) => Platform::Consumer,
+            Self::Domain(_) => Platform::M365,
+        }
+    }
+}
+
+/// Where an event holds: a union of places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope(pub Vec<Place>);
+
+impl Scope {
+    /// Whether a trial with these places lies in it.
+    pub(super) fn covers(&self, places: &[Place]) -> bool {
+        places.iter().any(|p| self.0.contains(p))
+    }
+
+    pub(super) fn has_platform(&self, platform: Platform) -> bool {
+        self.0.iter().any(|p| p.platform() == platform)
+    }
+
+    /// Takes in another place of the same source and series; true if the scope is another one now.
+    pub(super) fn absorb(&mut self, place: Place) -> bool {
+        let whole = Place::Platform(place.platform());
+        if self.0.contains(&whole) || self.0.contains(&place) {
+            return false;
+        }
+        let domains = self.0.iter().filter(|p| matches!(p, Place::Domain(_))).count();
+        let unites = match place {
+            Place::Forest(_) => true,
+            Place::Domain(_) => domains < 5,
+            Place::Platform(_) | Place::Sender(_) => false,
+        };
+        if unites {
+            self.0.push(place);
+        } else {
+            self.0.retain(|p| p.platform() != place.platform());
+            self.0.push(whole);
+        }
+        true
+    }
+}
+
+/// What one forest or domain saw inside an event.
+#[derive(Clone, Debug)]
+pub struct PlaceTally {
+    pub place: Place,
+    pub trials: u64,
+    pub refusals: u64,
+    pub first_refused: i64,
+    pub last_refused: i64,
+    /// The first pass after the last refusal.
+    pub first_accepted: Option<i64>,
+}
+
+/// Attempts and refused ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    pub attempts: u64,
+    pub refused: u64,
+}
+
+/// An onset with all that followed, in ids.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub source: u32,
+    pub family: Family,
+    pub scope: Scope,
+    /// The scope it began with.
+    pub origin: Place,
+    pub basis: Basis,
+    pub confidence: f64,
+    pub start: i64,
+    pub decided_at: i64,
+    pub first_line: LineRef,
+    pub cleared_at: Option<i64>,
+    /// The last refusal that counted.
+    pub last_refused: i64,
+    pub last_attempt: i64,
+    pub last_accepted: Option<i64>,
+    pub untried_since: Option<i64>,
+    pub before: Attempts,
+    pub during: Attempts,
+    pub lost: u64,
+    pub deferred: u64,
+    /// Reply ids and how often.
+    pub replies: Vec<(u32, u64)>,
+    pub places: Vec<PlaceTally>,
+    pub backoff: Option<Backoff>,
+    /// Filled in by [`super::link`].
+    pub takeover: Option<Takeover>,
+    /// Filled in by [`super::link`].
+    pub range: Option<String>,
+    /// Filled in by [`super::link`].
+    pub reading: super::onset::Reading,
+    pub(super) p0: f64,
+    pub(super) counts: Counts,
+    pub(super) passes: u64,
+    pub(super) retries: u64,
+    pub(super) per_minute_before: Option<f64>,
+    waiting: HashSet<u64, foldhash::fast::FixedState>,
+    look_again_at: f64,
+    clear_sum: f64,
+    since: Option<i64>,
+}
+
+/// What a trial did to an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    None,
+    /// It was narrower than it seemed.
+    Narrowed,
+    Cleared,
+}
+
+impl Event {
+    pub(super) fn new(
+        source: u32,
+        family: Family,
+        place: Place,
+        alarm: &Alarm,
+        excursion: &Excursion,
+        decided_at: i64,
+        confidence: f64,
+    ) -> Self {
+        let counts = Counts { n: excursion.counts.n - alarm.start.n, k: excursion.counts.k - alarm.start.k };
+        Self {
+            source,
+            family,
+            scope: Scope(vec![place]),
+            origin: place,
+            basis: Basis::Rate,
+            confidence,
+            start: alarm.start.second,
+            decided_at,
+            first_line: alarm.start.line,
+            cleared_at: None,
+            last_refused: decided_at,
+            last_attempt: decided_at,
+            last_accepted: None,
+            untried_since: None,
+            before: Attempts::default(),
+            during: Attempts {
+                attempts: excursion.attempts - alarm.start.attempts,
+                refused: excursion.refused - alarm.start.refused,
+            },
+            lost: excursion.bounced,
+            deferred: 0,
+            replies: excursion.replies.clone(),
+            places: Vec::new(),
+            backoff: None,
+            takeover: None,
+            range: None,
+            reading: super::onset::Reading { verdict: "cannot tell", reasons: Vec::new() },
+            p0: excursion.p0,
+            counts,
+            passes: (counts.n - counts.k) as u64,
+            retries: 0,
+            per_minute_before: None,
+            waiting: HashSet::default(),
+            look_again_at: counts.n * 2.0,
+            clear_sum: 0.0,
+            since: None,
+        }
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.cleared_at.is_none()
+    }
+
+    /// The most frequent reply; ties go to the lower rank.
+    pub(super) fn top_reply<R: Ord>(&self, rank: impl Fn(u32) -> R) -> Option<u32> {
+        self.replies
+            .iter()
+            .max_by(|a, b| a.1.cmp(&b.1).then_with(|| rank(b.0).cmp(&rank(a.0))))
+            .map(|(reply, _)| *reply)
+    }
+
+    /// Takes a place's earlier counts, known from its key.
+    pub(super) fn seed(&mut self, place: Place, counts: Counts, first: i64, last: i64) {
+        if self.places.len() < PLACE_LIMIT {
+            self.places.push(PlaceTally {
+                place,
+                trials: counts.n as u64,
+                refusals: counts.k as u64,
+                first_refused: first,
+                last_refused: last,
+                first_accepted: None,
+            });
+        }
+    }
+
+    /// Counts what became of the message.
+    pub(super) fn account(&mut self, trial: &Trial, refused: bool) {
+        let queue = trial.of.queue;
+        self.last_attempt = trial.of.second;
+        self.during.attempts += u64::from(trial.attempts);
+        if !refused {
+            self.last_accepted = Some(trial.of.second);
+            if self.waiting.remove(&queue) {
+                self.deferred = self.deferred.saturating_sub(1);
+            }
+            return;
+        }
+        self.during.refused += u64::from(trial.refused);
+        if trial.bounced {
+            self.lost += 1;
+            if self.waiting.remove(&queue) {
+                self.deferred = self.deferred.saturating_sub(1);
+                self.retries += 1;
+            }
+        } else if queue != 0 && self.waiting.contains(&queue) {
+            self.retries += 1;
+        } else {
+            self.deferred += 1;
+            if queue != 0 && self.waiting.len() < WAITING_LIMIT {
+                self.waiting.insert(queue);
+            }
+        }
+    }
+
+    /// Takes a trial of its series inside its scope.
+    pub(super) fn step(
+        &mut self,
+        trial: &Trial,
+        places: &[Place],
+        refused: bool,
+        settings: &Settings,
+    ) -> Effect {
+        let now = trial.of.second;
+        self.counts.n += 1.0;
+        if refused {
+            self.counts.k += 1.0;
+            add_reply(&mut self.replies, trial.of.reply);
+        } else {
+            self.passes += 1;
+        }
+        for place in places.iter().filter(|p| !matches!(p, Place::Platform(_))) {
+            self.count_place(*place, now, refused);
+        }
+        if self.counts.n >= self.look_again_at {
+            self.look_again_at = self.counts.n * 2.0;
+            if let Some(place) = self.narrower() {
+                self.scope = Scope(vec![place]);
+                return Effect::Narrowed;
+            }
+        }
+        let qa = (0.6 * self.counts.share()).clamp(0.08, 0.9);
+        let pc = self.p0.max(0.01).min(qa / 2.0);
+        if refused {
+            self.clear_sum = (self.clear_sum - (qa / pc).ln()).max(0.0);
+            if self.clear_sum <= 0.0 {
+                self.last_refused = now;
+            }
+            if self.clear_sum < 3.45 {
+                self.since = None;
+            }
+            return Effect::None;
+        }
+        self.clear_sum = (self.clear_sum + ((1.0 - pc) / (1.0 - qa)).ln()).min(CLEAR_CAP);
+        if self.clear_sum >= 6.9 {
+            let since = *self.since.get_or_insert(now);
+            if now - since >= settings.clear_after {
+                self.cleared_at = Some(now);
+                return Effect::Cleared;
+            }
+        }
+        Effect::None
+    }
+
+    fn count_place(&mut self, place: Place, now: i64, refused: bool) {
+        let tally = match self.places.iter_mut().position(|t| t.place == place) {
+            Some(at) => &mut self.places[at],
+            None if self.places.len() < PLACE_LIMIT => {
+                self.places.push(PlaceTally {
+                    place,
+                    trials: 0,
+                    refusals: 0,
+                    first_refused: now,
+                    last_refused: now,
+                    first_accepted: None,
+                });
+                let last = self.places.len() - 1;
+                &mut self.places[last]
+            }
+            None => return,
+        };
+        tally.trials += 1;
+        if refused {
+            if tally.refusals == 0 {
+                tally.first_refused = now;
+            }
+            tally.refusals += 1;
+            tally.last_refused = now;
+            tally.first_accepted = None;
+        } else if tally.refusals > 0 && tally.first_accepted.is_none() {
+            tally.first_accepted = Some(now);
+        }
+    }
+
+    /// One forest or domain that explains it all, if the event covers more than that.
+    fn narrower(&self) -> Option<Place> {
+        if !matches!(self.scope.0.as_slice(), [Place::Platform(_)]) {
+            return None;
+        }
+        // More than half of the refusals: there is one such place at most, so no order is needed.
+        self.places.iter().find_map(|tally| {
+            let inside = Counts { n: tally.trials as f64, k: tally.refusals as f64 };
+            let outside = self.counts.minus(inside);
+            (inside.k > 0.7 * self.counts.k && gain(inside, outside, self.p0) > 3.0).then_some(tally.place)
+        })
+    }
+
+    /// The statistic agrees with Microsoft's words.
+    pub(super) fn agree(&mut self, confidence: f64) {
+        self.basis = Basis::Rate;
+        self.confidence = self.confidence.max(confidence);
+    }
+
+    pub(super) fn make_stated(&mut self) {
+        self.basis = Basis::Stated;
+    }
+
+    /// What the back-off audit says by now.
+    pub(super) fn audit(&mut self, after: Option<f64>, now: i64) {
+        let minutes =
+            ((self.cleared_at.map_or(now, |_| self.last_refused) - self.start) as f64 / 60.0).max(1.0);
+        self.backoff = Some(Backoff {
+            per_minute_before: self.per_minute_before,
+            per_minute_after: after,
+            retries: Some(self.retries),
+            accepted_per_minute: (self.family == Family::Throttle).then_some(self.passes as f64 / minutes),
+        });
+    }
+
+    /// The usual share that a stated event is measured against.
+    pub(super) fn usual(baseline: Counts, floor: f64) -> f64 {
+        usual_share(baseline, floor)
+    }
+}

@@ -1,0 +1,412 @@
+//! The statistic of one key: a baseline, and a mixture of CUSUMs while something is going on.
+
+use super::trial::LineRef;
+
+/// The shares of refusals that are looked for.
+const SHARES: [f64; 4] = [0.08, 0.2, 0.45, 0.9];
+/// Above this many trials the baseline is halved, so that it can follow.
+const BASELINE_LIMIT: f64 = 20_000.0;
+/// Points of the hull that are kept.
+const HULL_LIMIT: usize = 48;
+
+/// Trials and refusals.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Counts {
+    pub(super) n: f64,
+    pub(super) k: f64,
+}
+
+impl Counts {
+    pub(super) fn share(self) -> f64 {
+        if self.n > 0.0 { self.k / self.n } else { 0.0 }
+    }
+
+    pub(super) fn minus(self, other: Self) -> Self {
+        let n = (self.n - other.n).max(0.0);
+        Self { n, k: (self.k - other.k).clamp(0.0, n) }
+    }
+
+    /// Log likelihood under a share.
+    fn log_likelihood(self, q: f64) -> f64 {
+        let term = |count: f64, p: f64| if count > 0.0 { count * p.ln() } else { 0.0 };
+        term(self.k, q) + term(self.n - self.k, 1.0 - q)
+    }
+}
+
+/// How much better "only inside is refused" explains the counts than "all alike".
+pub(super) fn gain(inside: Counts, outside: Counts, p0: f64) -> f64 {
+    let all = Counts { n: inside.n + outside.n, k: inside.k + outside.k };
+    inside.log_likelihood(inside.share()) + outside.log_likelihood(p0.max(0.01).min(0.3))
+        - all.log_likelihood(all.share())
+}
+
+/// The usual share of refusals, seen from the baseline.
+pub(super) fn usual_share(baseline: Counts, floor: f64) -> f64 {
+    let u = baseline.k + 0.5;
+    ((u + u.sqrt()) / (baseline.n + 30.0)).clamp(floor, 0.5)
+}
+
+/// "Just before this refusal", counted from the excursion's first trial.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) second: i64,
+    pub(super) line: LineRef,
+    pub(super) n: f64,
+    pub(super) k: f64,
+    /// The same in attempts, for the event's tally.
+    pub(super) attempts: u64,
+    pub(super) refused: u64,
+}
+
+/// From the first refusal while all sums are 0 until all are 0 again.
+#[derive(Clone, Debug)]
+pub(super) struct Excursion {
+    pub(super) p0: f64,
+    pub(super) counts: Counts,
+    pub(super) busy: f64,
+    pub(super) attempts: u64,
+    pub(super) refused: u64,
+    pub(super) bounced: u64,
+    /// The platform's running counts just before the first refusal.
+    pub(super) platform_before: Counts,
+    /// Reply ids and how often, at most 16.
+    pub(super) replies: Vec<(u32, u64)>,
+    sums: [f64; 4],
+    hull: Vec<Candidate>,
+    /// Busy needs patience: what new evidence has come since.
+    patience: Option<Patience>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    start: i64,
+    q: f64,
+    sum: f64,
+}
+
+/// Baseline and excursion of a key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Key {
+    pub(super) baseline: Counts,
+    pub(super) excursion: Option<Box<Excursion>>,
+    pub(super) last: i64,
+}
+
+/// One trial, as a key sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) second: i64,
+    pub(super) refused: bool,
+    pub(super) busy: bool,
+    pub(super) reply: u32,
+    pub(super) line: LineRef,
+    pub(super) attempts: u32,
+    pub(super) refused_attempts: u32,
+    pub(super) bounced: bool,
+    pub(super) platform_before: Counts,
+}
+
+/// What a key needs to be told by its source.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    /// The least share that counts as usual.
+    pub(super) floor: f64,
+    /// ln A.
+    pub(super) threshold: f64,
+    /// Seconds until a busy candidate is looked at.
+    pub(super) patience: i64,
+}
+
+/// An alarm, with the likeliest change point.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alarm {
+    pub(super) start: Candidate,
+    /// ln of the mean evidence ratio.
+    pub(super) evidence: f64,
+}
+
+impl Key {
+    pub(super) fn new(passes: u64) -> Self {
+        let mut key = Self::default();
+        key.baseline.n = passes as f64;
+        while key.baseline.n > BASELINE_LIMIT {
+            key.baseline.n /= 2.0;
+        }
+        key
+    }
+
+    fn learn(&mut self, counts: Counts) {
+        self.baseline.n += counts.n;
+        self.baseline.k += counts.k;
+        while self.baseline.n > BASELINE_LIMIT {
+            self.baseline.n /= 2.0;
+            self.baseline.k /= 2.0;
+        }
+    }
+
+    /// Ends an excursion without learning from it: it has become an event.
+    pub(super) fn forget(&mut self) {
+        self.excursion = None;
+    }
+
+    /// Ends an excursion, which turned out to be nothing.
+    pub(super) fn close(&mut self) {
+        if let Some(excursion) = self.excursion.take() {
+            self.learn(excursion.counts);
+        }
+    }
+
+    #[cfg(test)]
+    fn p0(&self, floor: f64) -> f64 {
+        self.excursion.as_ref().map_or_else(|| usual_share(self.baseline, floor), |e| e.p0)
+    }
+
+    /// Takes one trial; an alarm comes only at a refusal.
+    pub(super) fn step(&mut self, step: &Step, level: Level) -> Option<Alarm> {
+        self.last = step.second;
+        if self.excursion.is_none() {
+            if !step.refused {
+                self.learn(Counts { n: 1.0, k: 0.0 });
+                return None;
+            }
+            let p0 = usual_share(self.baseline, level.floor);
+            self.excursion = Some(Box::new(Excursion::new(p0, step.platform_before)));
+        }
+        let known = self.baseline.n;
+        let excursion = self.excursion.as_mut()?;
+        excursion.take(step);
+        if excursion.sums.iter().all(|s| *s <= 0.0) || excursion.lost_patience(step, level) {
+            self.close();
+            return None;
+        }
+        let least = if known < 10.0 { 4.0 } else { 3.0 };
+        if !step.refused || excursion.counts.k < least {
+            return None;
+        }
+        let mut evidence = excursion.evidence();
+        if evidence < level.threshold && excursion.patience.is_none() {
+            return None;
+        }
+        let start = excursion.change_point();
+        if excursion.busy * 2.0 >= excursion.counts.k {
+            let patience =
+                excursion.patience.get_or_insert(Patience { start: start.second, q: 0.0, sum: 0.0 });
+            if patience.q == 0.0 {
+                let (n, k) = (excursion.counts.n - start.n, excursion.counts.k - start.k);
+                patience.q = (k / n).clamp(0.1, 0.9);
+            }
+            if patience.sum < 4.6 {
+                return None;
+            }
+            evidence = evidence.max(level.threshold);
+        } else if evidence < level.threshold {
+            return None;
+        }
+        Some(Alarm { start, evidence })
+    }
+}
+
+impl Excursion {
+    fn new(p0: f64, platform_before: Counts) -> Self {
+        Self {
+            p0,
+            counts: Counts::default(),
+            busy: 0.0,
+            attempts: 0,
+            refused: 0,
+            bounced: 0,
+            platform_before,
+            replies: Vec::new(),
+            sums: [0.0; 4],
+            hull: Vec::new(),
+            patience: None,
+        }
+    }
+
+    /// Just before its first refusal (the first corner of the hull always stays).
+    pub(super) fn start(&self) -> Candidate {
+        self.hull[0]
+    }
+
+    /// The shares that are far enough from the usual one.
+    fn looks_for(&self, q: f64) -> bool {
+        q >= 2.0 * self.p0 || (q == 0.9 && q > self.p0)
+    }
+
+    fn take(&mut self, step: &Step) {
+        if step.refused {
+            self.add_candidate(Candidate {
+                second: step.second,
+                line: step.line,
+                n: self.counts.n,
+                k: self.counts.k,
+                attempts: self.attempts,
+                refused: self.refused,
+            });
+            self.counts.k += 1.0;
+            self.busy += f64::from(u8::from(step.busy));
+            self.refused += u64::from(step.refused_attempts);
+            self.bounced += u64::from(step.bounced);
+            add_reply(&mut self.replies, step.reply);
+        }
+        self.counts.n += 1.0;
+        self.attempts += u64::from(step.attempts);
+        let p0 = self.p0;
+        for (at, q) in SHARES.into_iter().enumerate() {
+            if self.looks_for(q) {
+                let ratio = if step.refused { (q / p0).ln() } else { ((1.0 - q) / (1.0 - p0)).ln() };
+                self.sums[at] = (self.sums[at] + ratio).max(0.0);
+            }
+        }
+    }
+
+    /// Sums what came after the time of patience; true when the candidate is to be dropped.
+    fn lost_patience(&mut self, step: &Step, level: Level) -> bool {
+        let p0 = self.p0;
+        let Some(patience) = &mut self.patience else { return false };
+        if step.second - patience.start >= level.patience {
+            let q = patience.q.max(p0 * 1.5).min(0.95);
+            patience.sum += if step.refused { (q / p0).ln() } else { ((1.0 - q) / (1.0 - p0)).ln() };
+        }
+        patience.sum <= -2.3
+    }
+
+    /// ln of the mean over the shares of exp(sum).
+    fn evidence(&self) -> f64 {
+        let sums = || SHARES.iter().zip(self.sums).filter(|(q, _)| self.looks_for(**q)).map(|(_, s)| s);
+        let greatest = sums().fold(0.0, f64::max);
+        let total: f64 = sums().map(|s| (s - greatest).exp()).sum();
+        greatest + (total / sums().count().max(1) as f64).ln()
+    }
+
+    /// Keeps the lower convex hull of (n, k): only its corners can be the best change point.
+    fn add_candidate(&mut self, new: Candidate) {
+        while let [.., a, b] = self.hull.as_slice() {
+            if (b.k - a.k) * (new.n - b.n) >= (new.k - b.k) * (b.n - a.n) {
+                self.hull.pop();
+            } else {
+                break;
+            }
+        }
+        if self.hull.len() >= HULL_LIMIT {
+            let mut at = 0;
+            self.hull.retain(|_| {
+                at += 1;
+                at > HULL_LIMIT / 2 || at % 2 == 1
+            });
+        }
+        self.hull.push(new);
+    }
+
+    /// Where the refusals likeliest began.
+    fn change_point(&self) -> Candidate {
+        let mut best = (f64::NEG_INFINITY, self.hull[0]);
+        for candidate in &self.hull {
+            let since = Counts { n: self.counts.n - candidate.n, k: self.counts.k - candidate.k };
+            let q = since.share().min(0.97);
+            if q <= 0.0 {
+                continue;
+            }
+            let score =
+                since.k * (q / self.p0).ln() + (since.n - since.k) * ((1.0 - q) / (1.0 - self.p0)).ln();
+            if score > best.0 {
+                best = (score, *candidate);
+            }
+        }
+        best.1
+    }
+}
+
+/// Counts a reply, at most 16 kinds.
+pub(super) fn add_reply(replies: &mut Vec<(u32, u64)>, reply: u32) {
+    if let Some((_, count)) = replies.iter_mut().find(|(id, _)| *id == reply) {
+        *count += 1;
+    } else if replies.len() < 16 {
+        replies.push((reply, 1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(refused: bool, second: i64) -> Step {
+        Step {
+            second,
+            refused,
+            busy: false,
+            reply: 1,
+            line: LineRef::default(),
+            attempts: 1,
+            refused_attempts: u32::from(refused),
+            bounced: false,
+            platform_before: Counts::default(),
+        }
+    }
+
+    fn close(a: f64, b: f64, by: f64) -> bool {
+        (a - b).abs() < by
+    }
+
+    const LEVEL: Level = Level { floor: 0.002, threshold: 12.611_537_753_638_338, patience: 600 };
+
+    #[test]
+    fn the_worked_example_refusals_in_a_row() {
+        let mut key = Key::new(1000);
+        assert_eq!(key.p0(0.002), 0.002);
+        assert!(close(300_000_f64.ln(), LEVEL.threshold, 1e-9));
+        assert!(key.step(&step(true, 1), LEVEL).is_none());
+        assert!(key.step(&step(true, 2), LEVEL).is_none());
+        let excursion = key.excursion.as_ref().expect("runs");
+        for (sum, expected) in excursion.sums.iter().zip([7.378, 9.210, 10.832, 12.218]) {
+            assert!(close(*sum, expected, 0.001), "{sum} {expected}");
+        }
+        assert!(close(excursion.evidence(), 11.10, 0.005));
+        let alarm = key.step(&step(true, 3), LEVEL).expect("alarm at the third");
+        let excursion = key.excursion.as_ref().expect("runs");
+        for (sum, expected) in excursion.sums.iter().zip([11.067, 13.816, 16.248, 18.328]) {
+            assert!(close(*sum, expected, 0.001), "{sum} {expected}");
+        }
+        assert!(close(alarm.evidence, 17.07, 0.005));
+        assert_eq!((alarm.start.second, alarm.start.n), (1, 0.0));
+    }
+
+    #[test]
+    fn the_worked_example_with_a_pass_between() {
+        let mut key = Key::new(1000);
+        for (at, refused) in [true, false, true, false].into_iter().enumerate() {
+            assert!(key.step(&step(refused, at as i64), LEVEL).is_none());
+        }
+        let alarm = key.step(&step(true, 9), LEVEL).expect("alarm at the third");
+        let excursion = key.excursion.as_ref().expect("runs");
+        for (sum, expected) in excursion.sums.iter().zip([10.904, 13.373, 15.057, 13.727]) {
+            assert!(close(*sum, expected, 0.002), "{sum} {expected}");
+        }
+        assert!(close(alarm.evidence, 14.05, 0.005));
+    }
+
+    #[test]
+    fn passes_end_an_excursion_and_go_to_the_baseline() {
+        let mut key = Key::new(1000);
+        key.step(&step(true, 0), LEVEL);
+        for second in 1..200 {
+            key.step(&step(false, second), LEVEL);
+        }
+        assert!(key.excursion.is_none());
+        assert_eq!(key.baseline, Counts { n: 1200.0, k: 1.0 });
+    }
+
+    #[test]
+    fn the_hull_stays_small() {
+        let mut key = Key::new(100_000);
+        let level = Level { threshold: f64::INFINITY, ..LEVEL };
+        let mut state = 7_u64;
+        for second in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            key.step(&step((state >> 33) % 20_000 < second as u64, second), level);
+            if let Some(excursion) = &key.excursion {
+                assert!(excursion.hull.len() <= HULL_LIMIT);
+            }
+        }
+    }
+}

@@ -1,0 +1,651 @@
+//! One source: its baselines, keys and active events. Everything that a snapshot of it needs is in here.
+
+use std::collections::VecDeque;
+
+use foldhash::fast::FixedState;
+
+use crate::microsoft::{Platform, Signal};
+
+use super::event::{Attempts, Effect, Event, Place};
+use super::key::{Alarm, Counts, Key, Level, Step, gain};
+use super::onset::Family;
+use super::trial::{Observation, Trial, group};
+use super::{Change, ChangeKind, Settings};
+
+type Map<K, V> = std::collections::HashMap<K, V, FixedState>;
+
+const DAY: i64 = 86_400;
+const WEEK: i64 = 7 * DAY;
+/// Deferred messages that are remembered.
+const RETRIES: usize = 8192;
+/// Seconds of a slot of the volume's history.
+pub(super) const SLOT: i64 = 600;
+
+/// Counts of the last day, by the hour.
+#[derive(Clone, Debug, Default)]
+struct Recent {
+    hours: VecDeque<(i64, Attempts)>,
+}
+
+impl Recent {
+    fn add(&mut self, second: i64, attempts: u64, refused: u64) {
+        let hour = second.div_euclid(3600);
+        while self.hours.front().is_some_and(|(h, _)| *h < hour - 27) {
+            self.hours.pop_front();
+        }
+        match self.hours.back_mut() {
+            Some((h, counts)) if *h == hour => {
+                counts.attempts += attempts;
+                counts.refused += refused;
+            }
+            _ => self.hours.push_back((hour, Attempts { attempts, refused })),
+        }
+    }
+
+    fn day_before(&self, second: i64) -> Attempts {
+        let hour = second.div_euclid(3600);
+        let mut sum = Attempts::default();
+        for (_, counts) in self.hours.iter().filter(|(h, _)| (hour - 24..=hour).contains(h)) {
+            sum.attempts += counts.attempts;
+            sum.refused += counts.refused;
+        }
+        sum
+    }
+}
+
+/// Passes of a place, before it has a key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Passes {
+    n: u32,
+    last: i64,
+}
+
+/// What one platform saw in ten minutes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slot {
+    pub(super) slot: i64,
+    pub(super) platform: Option<Platform>,
+    pub(super) attempts: u32,
+    pub(super) passed: u32,
+}
+
+/// The state of one source.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) id: u32,
+    first: Option<i64>,
+    trials: f64,
+    pending: Vec<Observation>,
+    scratch: Vec<Trial>,
+    passes: Map<Place, Passes>,
+    keys: Map<(Family, Place), Key>,
+    /// Baselines of keys unused for a week.
+    folded: Map<(Family, Place), (f32, f32)>,
+    fold_at: usize,
+    /// Trials and refusals per series and platform, ever.
+    running: Map<(Family, Platform), Counts>,
+    recent: Map<(Family, Place), Recent>,
+    deferrals: Map<u64, (u8, bool)>,
+    deferred_order: VecDeque<u64>,
+    pub(super) history: Vec<Slot>,
+    minutes: VecDeque<(i64, Platform, u32)>,
+    pub(super) events: Vec<Event>,
+    active: Vec<usize>,
+    pub(super) changes: Vec<Change>,
+}
+
+impl Source {
+    pub(super) fn new(id: u32) -> Self {
+        Self {
+            id,
+            first: None,
+            trials: 0.0,
+            pending: Vec::new(),
+            scratch: Vec::new(),
+            passes: Map::default(),
+            keys: Map::default(),
+            folded: Map::default(),
+            fold_at: 1024,
+            running: Map::default(),
+            recent: Map::default(),
+            deferrals: Map::default(),
+            deferred_order: VecDeque::new(),
+            history: Vec::new(),
+            minutes: VecDeque::new(),
+            events: Vec::new(),
+            active: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Takes an attempt; the attempts of one second are put together when the next second begins.
+    pub(super) fn push(&mut self, observation: &Observation, settings: &Settings) {
+        if self.pending.last().is_some_and(|last| last.second != observation.second) {
+            self.flush(settings);
+        }
+        self.pending.push(*observation);
+    }
+
+    /// Decides what the pending second means.
+    pub(super) fn flush(&mut self, settings: &Settings) {
+        let mut trials = std::mem::take(&mut self.scratch);
+        group(&self.pending, &mut trials);
+        self.pending.clear();
+        for trial in &trials {
+            self.take(trial, settings);
+        }
+        self.scratch = trials;
+    }
+
+    /// Decides what is pending of seconds before this one.
+    pub(super) fn flush_before(&mut self, second: i64, settings: &Settings) {
+        if self.pending.first().is_some_and(|o| o.second < second) {
+            self.flush(settings);
+        }
+    }
+
+    /// The end of the range: what has not been tried for long is told so.
+    pub(super) fn finish(&mut self, end: i64, settings: &Settings) {
+        self.flush(settings);
+        for at in self.active.clone() {
+            let after = self.per_minute_after(at);
+            let event = &mut self.events[at];
+            event.untried_since =
+                (end - event.last_attempt >= settings.untried_after).then_some(event.last_attempt);
+            event.audit(after, end);
+        }
+    }
+
+    fn take(&mut self, trial: &Trial, settings: &Settings) {
+        let o = &trial.of;
+        self.remember_volume(trial);
+        if o.signal == Signal::Skip {
+            return;
+        }
+        self.first.get_or_insert(o.second);
+        self.trials += 1.0;
+        let (places, count) = places_of(o);
+        let places = &places[..count];
+        match o.signal {
+            Signal::Block => self.series(Family::Block, places, trial, true, true, settings),
+            Signal::Throttle | Signal::Busy => {
+                let counts = self.counts_once(o.queue, o.signal == Signal::Busy);
+                self.series(Family::Throttle, places, trial, true, counts, settings);
+            }
+            Signal::Auth | Signal::Pass => {
+                self.series(Family::Block, places, trial, false, true, settings);
+                self.series(Family::Throttle, places, trial, false, true, settings);
+                for place in places {
+                    self.count_pass(*place, o.second);
+                }
+            }
+            Signal::Skip => {}
+        }
+        if o.platform == Platform::Consumer && o.sender_domain != 0 {
+            let sender = Place::Sender(o.sender_domain);
+            if o.signal == Signal::Auth {
+                self.series(Family::Auth, &[sender], trial, true, true, settings);
+            } else if o.signal == Signal::Pass {
+                self.series(Family::Auth, &[sender], trial, false, true, settings);
+                self.count_pass(sender, o.second);
+            }
+        }
+    }
+
+    /// The retry rule: a message counts at its first deferral, where nobody is blamed at its second.
+    fn counts_once(&mut self, queue: u64, busy: bool) -> bool {
+        if queue == 0 {
+            return true;
+        }
+        if !self.deferrals.contains_key(&queue) {
+            if self.deferred_order.len() >= RETRIES
+                && let Some(oldest) = self.deferred_order.pop_front()
+            {
+                self.deferrals.remove(&oldest);
+            }
+            self.deferred_order.push_back(queue);
+        }
+        let (seen, counted) = self.deferrals.entry(queue).or_insert((0, false));
+        *seen = seen.saturating_add(1);
+        let counts = !*counted && (!busy || *seen >= 2);
+        *counted |= counts;
+        counts
+    }
+
+    fn count_pass(&mut self, place: Place, second: i64) {
+        let passes = self.passes.entry(place).or_default();
+        passes.n = passes.n.saturating_add(1);
+        passes.last = second;
+        if self.passes.len() + self.keys.len() > self.fold_at {
+            self.fold(second);
+        }
+    }
+
+    /// Keeps the memory bounded: old keys become baseline counts, places with few passes are forgotten.
+    fn fold(&mut self, now: i64) {
+        let folded = &mut self.folded;
+        self.keys.retain(|id, key| {
+            let keep = now - key.last < WEEK;
+            if !keep {
+                key.close();
+                folded.insert(*id, (key.baseline.n as f32, key.baseline.k as f32));
+            }
+            keep
+        });
+        let keys = &self.keys;
+        self.recent
+            .retain(|id, _| keys.contains_key(id) || matches!(id.1, Place::Platform(_) | Place::Forest(_)));
+        self.passes.retain(|_, passes| now - passes.last < 4 * WEEK);
+        self.fold_at = ((self.passes.len() + self.keys.len()) * 2).max(1024);
+    }
+
+    /// One series sees one trial; `counts` is false for retries, which only the tallies see.
+    fn series(
+        &mut self,
+        family: Family,
+        places: &[Place],
+        trial: &Trial,
+        refused: bool,
+        counts: bool,
+        settings: &Settings,
+    ) {
+        let platform = trial.of.platform;
+        let running = self.running.entry((family, platform)).or_default();
+        let platform_before = *running;
+        if counts {
+            running.n += 1.0;
+            running.k += f64::from(u8::from(refused));
+        }
+        let last_day = self.recent.get(&(family, places[0])).map(|r| r.day_before(trial.of.second));
+        let mut in_rate_event = false;
+        if let Some(at) = self.covering(family, places) {
+            in_rate_event = self.events[at].basis == super::onset::Basis::Rate;
+            self.in_event(at, places, trial, refused, counts, settings);
+        } else if refused && trial.of.stated && family == Family::Block {
+            let usual = last_day.unwrap_or_default().attempts;
+            if usual < settings.stated_below {
+                self.stated(family, places[0], trial, platform_before);
+            }
+        }
+        for (at, place) in places.iter().enumerate() {
+            // A domain's history begins with its key: most domains never need one.
+            let id = (family, *place);
+            if at == 0
+                || !matches!(place, Place::Domain(_) | Place::Sender(_))
+                || self.keys.contains_key(&id)
+                || refused
+            {
+                let refused = if refused { u64::from(trial.refused) } else { 0 };
+                self.recent.entry(id).or_default().add(trial.of.second, u64::from(trial.attempts), refused);
+            }
+        }
+        if !counts || in_rate_event {
+            return;
+        }
+        let level = Level {
+            floor: if family == Family::Block { 0.002 } else { 0.005 },
+            threshold: self.threshold(trial.of.second, settings),
+            patience: 600,
+        };
+        let step = Step {
+            second: trial.of.second,
+            refused,
+            busy: trial.of.signal == Signal::Busy,
+            reply: trial.of.reply,
+            line: trial.of.line,
+            attempts: trial.attempts,
+            refused_attempts: if refused { trial.refused } else { 0 },
+            bounced: trial.bounced,
+            platform_before,
+        };
+        let mut alarm = None;
+        for place in places {
+            let id = (family, *place);
+            let key = if refused {
+                let (passes, folded) = (&self.passes, &self.folded);
+                self.keys.entry(id).or_insert_with(|| match folded.get(&id) {
+                    Some((n, k)) => {
+                        let mut key = Key::new(0);
+                        key.baseline = Counts { n: f64::from(*n), k: f64::from(*k) };
+                        key
+                    }
+                    None => Key::new(passes.get(place).map_or(0, |p| u64::from(p.n))),
+                })
+            } else {
+                let Some(key) = self.keys.get_mut(&id) else { continue };
+                key
+            };
+            let raised = key.step(&step, level);
+            if alarm.is_none() {
+                alarm = raised.map(|a| (*place, a));
+            }
+        }
+        if let Some((place, alarm)) = alarm {
+            self.alarm(family, place, &alarm, trial, level, settings);
+        }
+    }
+
+    /// ln A.
+    fn threshold(&self, now: i64, settings: &Settings) -> f64 {
+        (3.0 * self.trials_a_day(now) / settings.alpha).ln()
+    }
+
+    fn trials_a_day(&self, now: i64) -> f64 {
+        let days = (now - self.first.unwrap_or(now)) as f64 / DAY as f64;
+        (self.trials / days.max(1.0)).max(20.0)
+    }
+
+    fn covering(&self, family: Family, places: &[Place]) -> Option<usize> {
+        self.active.iter().copied().find(|at| {
+            let event = &self.events[*at];
+            event.family == family && event.scope.covers(places)
+        })
+    }
+
+    fn in_event(
+        &mut self,
+        at: usize,
+        places: &[Place],
+        trial: &Trial,
+        refused: bool,
+        counts: bool,
+        settings: &Settings,
+    ) {
+        let event = &mut self.events[at];
+        event.account(trial, refused);
+        if !counts {
+            return;
+        }
+        match event.step(trial, places, refused, settings) {
+            Effect::None => {}
+            Effect::Narrowed => self.tell(ChangeKind::Scope, trial.of.second, at),
+            Effect::Cleared => {
+                let family = event.family;
+                let scope = event.scope.clone();
+                for platform in
+                    [Platform::Consumer, Platform::M365, Platform::Gov, Platform::China, Platform::Unknown]
+                {
+                    if scope.has_platform(platform) {
+                        self.forget(family, platform);
+                    }
+                }
+                let after = self.per_minute_after(at);
+                self.events[at].audit(after, trial.of.second);
+                self.active.retain(|active| *active != at);
+                self.tell(ChangeKind::Clear, trial.of.second, at);
+            }
+        }
+    }
+
+    /// What has become an event is no baseline.
+    fn forget(&mut self, family: Family, platform: Platform) {
+        for ((of, place), key) in &mut self.keys {
+            if *of == family && place.platform() == platform {
+                key.forget();
+            }
+        }
+    }
+
+    fn tell(&mut self, kind: ChangeKind, at: i64, event: usize) {
+        self.changes.push(Change {
+            kind,
+            at,
+            source: self.id,
+            index: event,
+            event: self.events[event].clone(),
+        });
+    }
+
+    /// Microsoft's own words, where there is too little mail for statistics.
+    fn stated(&mut self, family: Family, place: Place, trial: &Trial, platform_before: Counts) {
+        let mut key = Key::new(0);
+        key.baseline = self.keys.get(&(family, place)).map_or_else(
+            || Counts { n: f64::from(self.passes.get(&place).map_or(0, |p| p.n)), k: 0.0 },
+            |k| k.baseline,
+        );
+        let usual = Event::usual(key.baseline, 0.002);
+        let step = Step {
+            second: trial.of.second,
+            refused: true,
+            busy: false,
+            reply: trial.of.reply,
+            line: trial.of.line,
+            attempts: trial.attempts,
+            refused_attempts: trial.refused,
+            bounced: false,
+            platform_before,
+        };
+        let level = Level { floor: usual, threshold: f64::INFINITY, patience: 600 };
+        key.step(&step, level);
+        let Some(excursion) = &key.excursion else { return };
+        let alarm = Alarm { start: excursion.start(), evidence: 0.0 };
+        let mut event = Event::new(self.id, family, place, &alarm, excursion, trial.of.second, 0.9);
+        event.make_stated();
+        event.during = Attempts::default();
+        self.begin(event, trial);
+    }
+
+    fn begin(&mut self, mut event: Event, trial: &Trial) {
+        let place = event.scope.0[0];
+        let platform = place.platform();
+        if event.basis == super::onset::Basis::Stated {
+            event.account(trial, true);
+        } else {
+            let waiting = event.during.refused.saturating_sub(event.lost);
+            event.deferred = waiting.min(event.counts.k as u64);
+        }
+        event.before =
+            self.recent.get(&(event.family, place)).map(|r| r.day_before(event.start)).unwrap_or_default();
+        let inside =
+            if event.basis == super::onset::Basis::Stated { Attempts::default() } else { event.during };
+        event.before.attempts = event.before.attempts.saturating_sub(inside.attempts);
+        event.before.refused = event.before.refused.saturating_sub(inside.refused);
+        event.per_minute_before = self.per_minute(platform, event.start - 3600, event.start);
+        self.events.push(event);
+        let at = self.events.len() - 1;
+        self.active.push(at);
+        self.tell(ChangeKind::Onset, trial.of.second, at);
+    }
+
+    /// Finds the narrowest scope that explains an alarm; then it is a new event, or an active one grows.
+    fn alarm(
+        &mut self,
+        family: Family,
+        place: Place,
+        alarm: &Alarm,
+        trial: &Trial,
+        level: Level,
+        settings: &Settings,
+    ) {
+        let platform = place.platform();
+        let scope = self.scope_of(family, place);
+        let running = self.trials_a_day(trial.of.second) * 3.0;
+        let ratio = (alarm.evidence.exp() / running).max(1.0);
+        let confidence = (1.0 - 1.0 / ratio).clamp(0.0, 0.9999);
+        let _ = (level, settings);
+        let Some(key) = self.keys.get(&(family, place)) else { return };
+        let Some(excursion) = key.excursion.as_deref() else { return };
+        let mut event = Event::new(self.id, family, scope, alarm, excursion, trial.of.second, confidence);
+        self.seed_places(&mut event, platform);
+        let stated = self.active.iter().copied().find(|at| {
+            let e = &self.events[*at];
+            e.family == family && e.basis == super::onset::Basis::Stated && e.scope.has_platform(platform)
+        });
+        if let Some(at) = stated {
+            self.forget(family, platform);
+            self.events[at].agree(confidence);
+            self.tell(ChangeKind::Scope, trial.of.second, at);
+            return;
+        }
+        let same = self.active.iter().copied().find(|at| {
+            let e = &self.events[*at];
+            e.family == family && family != Family::Auth && e.scope.has_platform(platform)
+        });
+        let reply = top(&event);
+        let related = same.or_else(|| {
+            self.active.iter().copied().find(|at| {
+                let e = &self.events[*at];
+                e.family == family && family != Family::Auth && reply.is_some() && top(e) == reply
+            })
+        });
+        if family == Family::Auth {
+            if let Some(key) = self.keys.get_mut(&(family, place)) {
+                key.forget();
+            }
+        } else {
+            self.forget(family, platform);
+        }
+        let Some(at) = related else {
+            self.begin(event, trial);
+            return;
+        };
+        let active = &mut self.events[at];
+        if active.scope.absorb(scope) {
+            active.during.attempts += event.during.attempts;
+            active.during.refused += event.during.refused;
+            active.lost += event.lost;
+            active.deferred += event.during.refused.saturating_sub(event.lost);
+            active.last_refused = trial.of.second;
+            active.last_attempt = trial.of.second;
+            for tally in event.places {
+                if !active.places.iter().any(|t| t.place == tally.place) {
+                    active.seed(
+                        tally.place,
+                        Counts { n: tally.trials as f64, k: tally.refusals as f64 },
+                        tally.first_refused,
+                        tally.last_refused,
+                    );
+                }
+            }
+            self.tell(ChangeKind::Scope, trial.of.second, at);
+        }
+    }
+
+    fn seed_places(&self, event: &mut Event, platform: Platform) {
+        let family = event.family;
+        let mut found: Vec<(Place, Counts, i64, i64)> = self
+            .keys
+            .iter()
+            .filter(|((of, p), _)| {
+                *of == family && p.platform() == platform && !matches!(p, Place::Platform(_))
+            })
+            .filter_map(|((_, p), key)| {
+                let excursion = key.excursion.as_deref()?;
+                let start = excursion.start().second.max(event.start);
+                Some((*p, excursion.counts, start, key.last.max(start)))
+            })
+            .collect();
+        // The most refused are kept. Ties are cut by time, which is content.
+        found.sort_by(|a, b| b.1.k.total_cmp(&a.1.k).then(a.2.cmp(&b.2)).then(a.3.cmp(&b.3)));
+        for (place, counts, first, last) in found {
+            event.seed(place, counts, first, last);
+        }
+    }
+
+    fn scope_of(&self, family: Family, place: Place) -> Place {
+        let platform = place.platform();
+        let whole = Place::Platform(platform);
+        match place {
+            Place::Sender(_) => place,
+            Place::Forest(_) | Place::Domain(_) => {
+                let Some(key) = self.keys.get(&(family, place)) else { return whole };
+                let Some(excursion) = key.excursion.as_deref() else { return whole };
+                let now = self.running.get(&(family, platform)).copied().unwrap_or_default();
+                let outside = now.minus(excursion.platform_before).minus(excursion.counts);
+                if gain(excursion.counts, outside, excursion.p0) > 2.0 { place } else { whole }
+            }
+            Place::Platform(_) => {
+                let Some(all) = self.keys.get(&(family, whole)).and_then(|k| k.excursion.as_deref()) else {
+                    return whole;
+                };
+                // With 70 % of the refusals there is one at most: the order of the map does not matter.
+                self.keys
+                    .iter()
+                    .filter(|((of, p), _)| *of == family && p.platform() == platform && *p != whole)
+                    .find(|(_, key)| {
+                        key.excursion.as_deref().is_some_and(|inside| {
+                            inside.counts.k >= 0.7 * all.counts.k
+                                && gain(inside.counts, all.counts.minus(inside.counts), all.p0) > 2.0
+                        })
+                    })
+                    .map_or(whole, |((_, p), _)| *p)
+            }
+        }
+    }
+
+    fn remember_volume(&mut self, trial: &Trial) {
+        let o = &trial.of;
+        let slot = o.second.div_euclid(SLOT);
+        let passed = if o.signal == Signal::Pass { trial.attempts } else { 0 };
+        match self
+            .history
+            .iter_mut()
+            .rev()
+            .take_while(|s| s.slot == slot)
+            .find(|s| s.platform == Some(o.platform))
+        {
+            Some(found) => {
+                found.attempts += trial.attempts;
+                found.passed += passed;
+            }
+            None => {
+                self.history.push(Slot {
+                    slot,
+                    platform: Some(o.platform),
+                    attempts: trial.attempts,
+                    passed,
+                });
+            }
+        }
+        let minute = o.second.div_euclid(60);
+        while self.minutes.front().is_some_and(|(m, _, _)| *m < minute - 240) {
+            self.minutes.pop_front();
+        }
+        match self.minutes.iter_mut().rev().take_while(|m| m.0 == minute).find(|m| m.1 == o.platform) {
+            Some(found) => found.2 += trial.attempts,
+            None => self.minutes.push_back((minute, o.platform, trial.attempts)),
+        }
+    }
+
+    /// Attempts a minute on a platform between two moments, as far as remembered.
+    fn per_minute(&self, platform: Platform, from: i64, until: i64) -> Option<f64> {
+        let first = self.minutes.front()?.0;
+        let from = from.div_euclid(60).max(first);
+        let until = until.div_euclid(60);
+        if until <= from {
+            return None;
+        }
+        let sum: u64 = self
+            .minutes
+            .iter()
+            .filter(|(m, p, _)| *p == platform && (from..until).contains(m))
+            .map(|(_, _, n)| u64::from(*n))
+            .sum();
+        Some(sum as f64 / (until - from) as f64)
+    }
+
+    /// Attempts a minute inside an event.
+    fn per_minute_after(&self, at: usize) -> Option<f64> {
+        let event = &self.events[at];
+        let minutes = (event.last_attempt - event.start) as f64 / 60.0;
+        (minutes >= 1.0).then(|| event.during.attempts as f64 / minutes)
+    }
+}
+
+fn top(event: &Event) -> Option<u32> {
+    // Only equality of the causes matters here; where two replies are equally frequent, none is the cause.
+    let most = event.replies.iter().map(|(_, n)| *n).max()?;
+    let mut of = event.replies.iter().filter(|(_, n)| *n == most);
+    let first = of.next()?.0;
+    of.next().is_none().then_some(first)
+}
+
+/// The keys of a trial; the platform is the first.
+fn places_of(o: &Observation) -> ([Place; 2], usize) {
+    let platform = Place::Platform(o.platform);
+    match o.platform {
+        Platform::Consumer if o.forest != 0 => ([platform, Place::Forest(o.forest)], 2),
+        Platform::M365 => ([platform, Place::Domain(o.domain)], 2),
+        _ => ([platform, platform], 1),
+    }
+}

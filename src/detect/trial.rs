@@ -1,0 +1,150 @@
+//! What goes in: one observation an attempt, put together to trials.
+
+use std::cmp::Ordering;
+
+use crate::microsoft::{Class, Platform, Signal};
+use crate::record::Outcome;
+
+/// Where a line begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineRef {
+    pub input: u32,
+    /// In the decompressed stream.
+    pub offset: u64,
+}
+
+/// One Microsoft-bound attempt, in ids of the caller. 0 is "not known" for `forest`, `sender_domain` and `queue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Unix time.
+    pub second: i64,
+    pub source: u32,
+    pub platform: Platform,
+    pub domain: u32,
+    pub forest: u32,
+    pub sender_domain: u32,
+    pub signal: Signal,
+    /// The text itself says that the IP is banned or listed.
+    pub stated: bool,
+    /// A hash of the queue id that is the same in every run (no seed).
+    pub queue: u64,
+    pub reply: u32,
+    pub outcome: Outcome,
+    pub line: LineRef,
+}
+
+/// How a source is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceNames {
+    pub ip: Option<String>,
+    pub name: Option<String>,
+    pub host: Option<String>,
+}
+
+/// What a reply id stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyNames {
+    pub reply_id: String,
+    pub smtp_code: Option<u16>,
+    pub enhanced_code: Option<String>,
+    pub class: Class,
+}
+
+/// The contents behind the ids. Ids differ between runs and thread counts: whatever needs an order takes it here.
+pub trait Names {
+    fn source(&self, id: u32) -> SourceNames;
+    fn domain(&self, id: u32) -> &str;
+    fn forest(&self, id: u32) -> &str;
+    fn sender_domain(&self, id: u32) -> &str;
+    fn reply(&self, id: u32) -> ReplyNames;
+    fn path(&self, input: u32) -> &str;
+}
+
+/// The order of trials within one source: (second, platform, recipient domain, signal, queue id), then whatever
+/// else tells two lines apart; content only, never ids.
+pub fn content_order(a: &Observation, b: &Observation, names: &impl Names) -> Ordering {
+    fn by(a: u32, b: u32, less: impl FnOnce() -> Ordering) -> Ordering {
+        if a == b { Ordering::Equal } else { less() }
+    }
+    (a.second, a.platform)
+        .cmp(&(b.second, b.platform))
+        .then_with(|| by(a.domain, b.domain, || names.domain(a.domain).cmp(names.domain(b.domain))))
+        .then_with(|| (a.signal, a.queue, a.outcome).cmp(&(b.signal, b.queue, b.outcome)))
+        .then_with(|| {
+            by(a.sender_domain, b.sender_domain, || {
+                known(a.sender_domain, names.sender_domain(a.sender_domain))
+                    .cmp(&known(b.sender_domain, names.sender_domain(b.sender_domain)))
+            })
+        })
+        .then_with(|| {
+            by(a.forest, b.forest, || {
+                known(a.forest, names.forest(a.forest)).cmp(&known(b.forest, names.forest(b.forest)))
+            })
+        })
+        .then_with(|| {
+            by(a.line.input, b.line.input, || names.path(a.line.input).cmp(names.path(b.line.input)))
+        })
+        .then_with(|| a.line.offset.cmp(&b.line.offset))
+}
+
+fn known(id: u32, name: &str) -> Option<&str> {
+    (id != 0).then_some(name)
+}
+
+/// What one transaction tells: the attempts of one source, platform, queue id and second (on M365 of one
+/// recipient domain too: each tenant has its own MX, hence its own transaction).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trial {
+    /// The attempt that gives the signal.
+    pub(super) of: Observation,
+    pub(super) attempts: u32,
+    /// Attempts with this same kind of refusal.
+    pub(super) refused: u32,
+    pub(super) bounced: bool,
+}
+
+/// Puts the attempts of one second, in [`content_order`], together to trials, in the order of those that decide.
+pub(super) fn group(second: &[Observation], trials: &mut Vec<Trial>) {
+    trials.clear();
+    let mut taken: Vec<(usize, Trial)> = Vec::with_capacity(second.len());
+    let mut index: foldhash::HashMap<(u64, Platform, u32), usize> = foldhash::HashMap::default();
+    for (at, observation) in second.iter().enumerate() {
+        let single = Trial {
+            of: *observation,
+            attempts: 1,
+            refused: u32::from(is_refusal(observation.signal)),
+            bounced: observation.outcome == Outcome::Bounced,
+        };
+        if observation.queue == 0 || second.len() == 1 {
+            taken.push((at, single));
+            continue;
+        }
+        let domain = if observation.platform == Platform::M365 { observation.domain } else { 0 };
+        match index.entry((observation.queue, observation.platform, domain)) {
+            std::collections::hash_map::Entry::Vacant(slot) => {
+                slot.insert(taken.len());
+                taken.push((at, single));
+            }
+            std::collections::hash_map::Entry::Occupied(slot) => {
+                let (decides_at, trial) = &mut taken[*slot.get()];
+                trial.attempts += 1;
+                if observation.signal < trial.of.signal {
+                    let (attempts, stated) = (trial.attempts, trial.of.stated);
+                    *trial = Trial { attempts, ..single };
+                    trial.of.stated |= stated;
+                    *decides_at = at;
+                } else if observation.signal == trial.of.signal {
+                    trial.refused += single.refused;
+                    trial.bounced |= single.bounced;
+                    trial.of.stated |= observation.stated;
+                }
+            }
+        }
+    }
+    taken.sort_unstable_by_key(|(at, _)| *at);
+    trials.extend(taken.into_iter().map(|(_, trial)| trial));
+}
+
+fn is_refusal(signal: Signal) -> bool {
+    matches!(signal, Signal::Block | Signal::Throttle | Signal::Busy | Signal::Auth)
+}
