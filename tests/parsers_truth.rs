@@ -52,15 +52,24 @@ fn codes(answer: Answer<'_>) -> (String, String) {
             let enhanced = Enhanced::at_start(behind).map(|(code, _)| code);
             (String::from_utf8_lossy(&reply[..3]).into_owned(), show(enhanced))
         }
-        Answer::Codes { smtp, enhanced } => (smtp.map_or("-".into(), |code| code.to_string()), show(enhanced)),
+        Answer::Codes { smtp, enhanced } => {
+            (smtp.map_or("-".into(), |code| code.to_string()), show(enhanced))
+        }
         Answer::Nobody => ("-".into(), "-".into()),
     }
 }
 
 fn is_microsoft(relay: &str) -> bool {
-    [".protection.outlook.com", ".mx.microsoft", ".office365.us", ".outlook.cn", ".hotmail.com", ".eo.outlook.com"]
-        .iter()
-        .any(|suffix| relay.ends_with(suffix))
+    [
+        ".protection.outlook.com",
+        ".mx.microsoft",
+        ".office365.us",
+        ".outlook.cn",
+        ".hotmail.com",
+        ".eo.outlook.com",
+    ]
+    .iter()
+    .any(|suffix| relay.ends_with(suffix))
 }
 
 fn key(attempt: &Attempt<'_>, with_source: bool) -> Key {
@@ -163,19 +172,23 @@ fn shown(log: &str, zone: &str, with_host: bool) -> (Vec<String>, Vec<i64>) {
 
 #[test]
 fn one_run_reads_alike_in_each_wrapper() {
-    let (mut expected, times) = shown("postfix/mail.log", "Europe/Berlin", true);
-    expected.sort();
+    let (expected, times) = shown("postfix/mail.log", "Europe/Berlin", true);
     assert!(expected.len() > 2000);
-    for log in ["postfix/mail-iso.log", "postfix/journal.json", "postfix/journal-short-iso.log"] {
-        let (mut found, found_times) = shown(log, "UTC", true);
-        found.sort();
-        assert_eq!(found.len(), expected.len(), "{log}");
-        for (found, expected) in found.iter().zip(&expected) {
-            assert_eq!(found, expected, "{log}");
+    // rsyslog lost three lines at 03:40:07 that the journal has: one run, and still not quite the same lines.
+    for (log, more) in
+        [("postfix/mail-iso.log", 0), ("postfix/journal.json", 3), ("postfix/journal-short-iso.log", 3)]
+    {
+        let (found, found_times) = shown(log, "UTC", true);
+        let mut left: BTreeMap<&String, Vec<i64>> = BTreeMap::new();
+        for (record, time) in found.iter().zip(&found_times) {
+            left.entry(record).or_default().push(*time);
         }
-        for (found, expected) in found_times.iter().zip(&times) {
-            assert!((found - expected).abs() <= 1, "{log}: {found} {expected}");
+        for (record, time) in expected.iter().zip(&times) {
+            let same = left.get_mut(record).unwrap_or_else(|| panic!("{log} lacks {record}"));
+            let at = same.iter().position(|other| (other - time).abs() <= 1);
+            same.remove(at.unwrap_or_else(|| panic!("{log} has another time: {record}")));
         }
+        assert_eq!(left.values().map(Vec::len).sum::<usize>(), more, "{log}");
     }
     let (mut expected, _) = shown("exim/exim-mainlog", "UTC", false);
     expected.sort();

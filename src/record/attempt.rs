@@ -103,7 +103,8 @@ impl Enhanced {
         match text.get(end) {
             None
             | Some(
-                b' ' | b'\t' | b'\r' | b'\n' | b'[' | b']' | b'(' | b')' | b'<' | b'>' | b':' | b';' | b',' | b'?',
+                b' ' | b'\t' | b'\r' | b'\n' | b'[' | b']' | b'(' | b')' | b'<' | b'>' | b':' | b';' | b','
+                | b'?',
             ) => Some((Self(class - b'0', subject, detail), end)),
             _ => None,
         }

@@ -262,7 +262,8 @@ impl<'a> Items<'a> {
     /// Without a host (DNS failed) the names that the operator gave must do: those of the default configuration, and of
     /// Debian's, say so.
     fn meant_for_smtp(&self) -> bool {
-        let has = |name: Option<&[u8]>, part: &[u8]| name.is_some_and(|name| memmem::find(name, part).is_some());
+        let has =
+            |name: Option<&[u8]>, part: &[u8]| name.is_some_and(|name| memmem::find(name, part).is_some());
         match self.transport {
             Some(_) => has(self.transport, b"smtp"),
             None => has(self.router, b"dnslookup") && self.deferred,
@@ -311,7 +312,9 @@ fn without_times(mut text: &[u8]) -> &[u8] {
         let word = &text[blank + 1..];
         let value = word.strip_prefix(b"DT=").or_else(|| word.strip_prefix(b"QT="));
         let is_time = |value: &[u8]| {
-            value.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b's' | b'm' | b'h' | b'd' | b'w'))
+            value
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b's' | b'm' | b'h' | b'd' | b'w'))
         };
         if !value.is_some_and(is_time) {
             return text;
@@ -328,8 +331,11 @@ fn answered(reply: &[u8]) -> Answer<'_> {
 /// The remote server's reply in the text of a failure.
 fn reply_in(text: &[u8]) -> Option<&[u8]> {
     let text = text.strip_suffix(b": retry timeout exceeded").unwrap_or(text);
-    const MARKS: [&[u8]; 3] =
-        [b"SMTP error from remote mail", b"Malformed SMTP reply in response to ", b"SMTP error from remote host"];
+    const MARKS: [&[u8]; 3] = [
+        b"SMTP error from remote mail",
+        b"Malformed SMTP reply in response to ",
+        b"SMTP error from remote host",
+    ];
     if MARKS.iter().any(|mark| text.starts_with(mark)) {
         // A quoted local part in the command may hold a colon, so one behind which a reply begins.
         let mut from = 0;

@@ -132,7 +132,8 @@ impl Format for Syslog {
             return Some(outer);
         }
         // Exim's own stamp has the year.
-        let text = syslog::strip(line, &mut Stamper::new(&any_clock())).map_or(&[][..], |envelope| envelope.text);
+        let text =
+            syslog::strip(line, &mut Stamper::new(&any_clock())).map_or(&[][..], |envelope| envelope.text);
         let own = piece(text).map_or(text, |piece| piece.text);
         Some(stamp::parse(own).map_or(outer, |(naive, _)| naive))
     }

@@ -77,7 +77,8 @@ fn microseconds(text: &[u8]) -> Option<Time> {
     let micros: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     let millis = u16::try_from(micros.rem_euclid(1_000_000) / 1000).ok()?;
     // Beyond the year 9999 a date cannot be written.
-    let seconds = Some(micros.div_euclid(1_000_000)).filter(|seconds| (0..=253_402_300_799).contains(seconds))?;
+    let seconds =
+        Some(micros.div_euclid(1_000_000)).filter(|seconds| (0..=253_402_300_799).contains(seconds))?;
     Some(Time { seconds, millis: Some(millis) })
 }
 

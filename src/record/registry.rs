@@ -78,10 +78,7 @@ pub fn by_name_for(name: &str, head: &[u8]) -> Option<&'static dyn Format> {
     best(named, head).or_else(|| by_name(name))
 }
 
-fn best(
-    formats: impl Iterator<Item = &'static dyn Format>,
-    head: &[u8],
-) -> Option<&'static dyn Format> {
+fn best(formats: impl Iterator<Item = &'static dyn Format>, head: &[u8]) -> Option<&'static dyn Format> {
     let mut found: Option<(&'static dyn Format, f32)> = None;
     for format in formats {
         let score = format.score(head);
@@ -103,8 +100,5 @@ pub(crate) fn whole_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     if many && let Some(first) = memchr::memchr(b'\n', whole) {
         start = first + 1;
     }
-    whole[start..]
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty())
-        .take(2000)
+    whole[start..].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(2000)
 }

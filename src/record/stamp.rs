@@ -102,10 +102,10 @@ impl Stamper {
         }
         let (naive, end) = parse(line)?;
         let time = self.time(&naive);
-        // `May 12 08:11:` and `2026-05-12T08:12:` are all of a stamp but its seconds.
+        // `May 12 08:11:` and `2026-05-12T08:12:` are all of a stamp but its seconds; counted seconds have no such part.
         self.minute.len = 0;
         let len = if naive.year.is_none() { 13 } else { 17 };
-        if line[len - 1] == b':' && line[len - 4] == b':' {
+        if naive.year.is_none() || line[4] == b'-' {
             let second = i64::from(naive.second_of_day % 60);
             self.minute.key[..len].copy_from_slice(&line[..len]);
             self.minute.naive = naive.seconds(self.year) - second;
@@ -236,9 +236,9 @@ fn unix(text: &[u8]) -> Option<(Naive, usize)> {
 /// `@` and 24 hexadecimal digits: 2^62 + 10 + Unix seconds, then nanoseconds.
 fn tai64n(text: &[u8]) -> Option<(Naive, usize)> {
     let hex = |digits: &[u8]| {
-        digits.iter().try_fold(0u64, |number, &byte| {
-            Some(number << 4 | u64::from(char::from(byte).to_digit(16)?))
-        })
+        digits
+            .iter()
+            .try_fold(0u64, |number, &byte| Some(number << 4 | u64::from(char::from(byte).to_digit(16)?)))
     };
     let seconds = hex(text.get(1..17)?)?;
     let nanos = hex(text.get(17..25)?)?;
@@ -311,7 +311,8 @@ fn clock_time(text: &[u8], at: usize) -> Option<u32> {
     if text.get(at + 2) != Some(&b':') || text.get(at + 5) != Some(&b':') {
         return None;
     }
-    let (hour, minute, second) = (two_digits(text, at)?, two_digits(text, at + 3)?, two_digits(text, at + 6)?);
+    let (hour, minute, second) =
+        (two_digits(text, at)?, two_digits(text, at + 3)?, two_digits(text, at + 6)?);
     (hour < 24 && minute < 60 && second <= 60).then_some(hour * 3600 + minute * 60 + second)
 }
 

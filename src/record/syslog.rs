@@ -134,7 +134,8 @@ fn rfc5424(rest: &[u8]) -> Option<Parts<'_>> {
         Some(word)
     };
     let (host, app, pid, _message_id) = (word()?, word()?, word()?, word()?);
-    let text = if rest.first() == Some(&b'[') { after_structured_data(rest)? } else { rest.strip_prefix(b"-")? };
+    let text =
+        if rest.first() == Some(&b'[') { after_structured_data(rest)? } else { rest.strip_prefix(b"-")? };
     let text = text.strip_prefix(b" ").unwrap_or(text);
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let given = |word: &'_ [u8]| word != b"-";

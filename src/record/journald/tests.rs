@@ -21,9 +21,14 @@ fn parts(line: &str) -> Option<String> {
 fn entries_of_all_kinds() {
     let stamp = r#""__REALTIME_TIMESTAMP":"1795487782699803""#;
     for (rest, expected) in [
-        (r#""MESSAGE":"a \"b\" \\ \u00e9\ud83d\ude00","SYSLOG_IDENTIFIER":"postfix/smtp","_HOSTNAME":"m""#,
-            "2026-11-24T02:36:22.699Z|m|postfix/smtp|a \"b\" \\ é😀"),
-        (r#""_COMM" : "smtp" , "X":["a]","b"], "N": 12, "MESSAGE":[104, 105]"#, "2026-11-24T02:36:22.699Z|-|smtp|hi"),
+        (
+            r#""MESSAGE":"a \"b\" \\ \u00e9\ud83d\ude00","SYSLOG_IDENTIFIER":"postfix/smtp","_HOSTNAME":"m""#,
+            "2026-11-24T02:36:22.699Z|m|postfix/smtp|a \"b\" \\ é😀",
+        ),
+        (
+            r#""_COMM" : "smtp" , "X":["a]","b"], "N": 12, "MESSAGE":[104, 105]"#,
+            "2026-11-24T02:36:22.699Z|-|smtp|hi",
+        ),
         (r#""_COMM":"smtp","MESSAGE":null"#, "too long"),
         (r#""_COMM":"smtp","MESSAGE":"cut"#, "none"),
         (r#""_COMM":"smtp""#, "none"),

@@ -25,7 +25,9 @@ fn every_kind_of_stamp() {
     ] {
         assert_eq!(utc(stamp).as_deref(), Some(expected), "{stamp}");
     }
-    for broken in ["", "May", "Mai  2 03:04:05", "2026-13-01T00:00:00Z", "2026-05-12T25:00:00Z", "12345", "@40"] {
+    for broken in
+        ["", "May", "Mai  2 03:04:05", "2026-13-01T00:00:00Z", "2026-05-12T25:00:00Z", "12345", "@40"]
+    {
         assert_eq!(utc(broken), None, "{broken}");
     }
 }
@@ -77,5 +79,32 @@ fn daylight_saving_is_resolved_as_usual() {
         ("Oct 25 03:00:00", "2026-10-25T02:00:00Z"),
     ] {
         assert_eq!(stamper.read(line.as_bytes()).unwrap().0.to_string(), expected);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_panic(a in "[ -~]{0,40}", b in "(1778571001|@400000006a02d4bf0a2b3c44|Feb 29 23:59:|2026-05-12T08:12:)[0-9.:Z+ -]{0,12}") {
+        let mut stamper = Stamper::new(&Clock { zone: Zone::Named(TimeZone::get("Europe/Berlin").unwrap()), year: 2026 });
+        for line in [&a, &b, &a, &b, &b] {
+            let end = stamper.read(line.as_bytes()).map(|(_, _, end)| end);
+            proptest::prop_assert!(end.unwrap_or(0) <= line.len());
+        }
+    }
+
+    #[test]
+    fn kept_minutes_never_differ(seconds in proptest::collection::vec(0u32..180, 1..20), form in 0usize..4) {
+        let clock = Clock { zone: Zone::Named(TimeZone::get("Europe/Berlin").unwrap()), year: 2026 };
+        let mut stamper = Stamper::new(&clock);
+        for second in seconds {
+            let (minute, second) = (second / 60, second % 60);
+            let line = match form {
+                0 => format!("Mar 29 02:0{minute}:{second:02} x"),
+                1 => format!("2026-10-25 02:0{minute}:{second:02}.5 x"),
+                2 => format!("2026-10-25T02:0{minute}:{second:02}+01:00"),
+                _ => format!("Oct 25 02:0{minute}:{second:02}"),
+            };
+            proptest::prop_assert_eq!(stamper.read(line.as_bytes()), Stamper::new(&clock).read(line.as_bytes()));
+        }
     }
 }
