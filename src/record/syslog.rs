@@ -20,8 +20,14 @@ pub(crate) struct Envelope<'a> {
 
 /// Takes the wrapper off `line`; `None` where it has no stamp or no tag.
 pub(crate) fn strip<'a>(line: &'a [u8], stamper: &mut Stamper) -> Option<Envelope<'a>> {
-    let (line, framed) = start(line);
-    let (time, zoned, end) = stamper.read(line)?;
+    let (mut line, mut framed) = after_priority(trim(line));
+    let (time, zoned, end) = match stamper.read(line) {
+        Some(read) => read,
+        None => {
+            (line, framed) = after_priority(after_container(line));
+            stamper.read(line)?
+        }
+    };
     let mut rest = line.get(end..)?;
     if zoned {
         rest = after_collector(rest);
@@ -32,7 +38,9 @@ pub(crate) fn strip<'a>(line: &'a [u8], stamper: &mut Stamper) -> Option<Envelop
 
 /// The stamp of a line as it stands there.
 pub(crate) fn naive_stamp(line: &[u8]) -> Option<Naive> {
-    stamp::parse(start(line).0).map(|(naive, _)| naive)
+    let line = after_priority(trim(line)).0;
+    let parsed = stamp::parse(line).or_else(|| stamp::parse(after_priority(after_container(line)).0));
+    parsed.map(|(naive, _)| naive)
 }
 
 /// A line without its end, and without what a crash or a truncated copy left before it.
@@ -43,17 +51,6 @@ pub(crate) fn trim(line: &[u8]) -> &[u8] {
         None => &[],
     };
     line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// From the stamp on, and whether the line is framed as RFC 5424 has it.
-fn start(line: &[u8]) -> (&[u8], bool) {
-    let line = trim(line);
-    match line.first() {
-        Some(b'<') => after_priority(line),
-        // Names of containers may begin like a month or a year, but no stamp has a bar before its time.
-        Some(_) if stamp::parse(line).is_none() => after_priority(after_container(line)),
-        _ => (line, false),
-    }
 }
 
 /// `<22>` or, with the version behind it, RFC 5424's `<22>1 `.

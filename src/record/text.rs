@@ -67,7 +67,8 @@ pub(crate) fn host_name(text: &[u8]) -> Option<&[u8]> {
     let name = text.strip_suffix(b".").unwrap_or(text);
     let bare = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name);
     let numeric = bare.first().is_some_and(u8::is_ascii_digit) || bare.contains(&b':');
-    (!name.is_empty() && !(numeric && parse_ip(bare).is_some())).then_some(name)
+    let is_address = numeric && parse_ip(bare).is_some();
+    (!name.is_empty() && !is_address).then_some(name)
 }
 
 /// Three digits of an SMTP reply, and nothing that makes a longer word of them.

@@ -46,8 +46,7 @@ fn lines_of_all_kinds() {
                 "=> a@b.c <x@y> F=<n@e> R=dnslookup T=remote_smtp {MX}:26* I=[192.0.2.21]:40112 X=TLS1.3:A:256 CV=yes DN=\"/C=US: \\\"x\" K C=\"250 2.6.0 <e1@e> \\\"q\\\" \\\\nnext\" QT=3s DT=2s"
             ),
             "a@b.c delivered mx.outlook.com 198.51.100.11 192.0.2.21 n@e 26 250 2.6.0 <e1@e> \"q\"  next"
-                .to_owned()
-                .replace("  next", " \u{20}next"),
+                .to_owned(),
         ),
         (
             format!("-> \"a b\"@b.c R=dnslookup T=remote_smtp {MX} C=\"250 2.6.0 cut QT=3s"),
@@ -133,8 +132,7 @@ fn lines_of_all_kinds() {
         ("H=mx [198.51.100.11]: SMTP error from remote mail server after x: 451 y".into(), "-".into()),
         ("Completed".into(), "-".into()),
     ] {
-        let expected = expected.replace("  next", " next");
-        assert_eq!(shown(&format!("{MAIN}{rest}")).replace("  next", " next"), expected, "{rest}");
+        assert_eq!(shown(&format!("{MAIN}{rest}")), expected, "{rest}");
     }
     assert_eq!(
         shown("2026-05-12 08:30:01 1xVgOP-00002g-1H == a@b.c routing defer (-52): retry time not reached"),
