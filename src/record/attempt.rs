@@ -92,6 +92,7 @@ pub struct Enhanced(pub u8, pub u16, pub u16);
 
 impl Enhanced {
     /// Reads `[245].ddd.ddd` at the start of `text`, followed by a blank, bracket or end; also gives its length.
+    /// A `?` ends it too: Postfix writes one for each control character, such as a tab behind the code.
     pub fn at_start(text: &[u8]) -> Option<(Self, usize)> {
         let class = *text.first()?;
         if !matches!(class, b'2' | b'4' | b'5') {
@@ -102,7 +103,8 @@ impl Enhanced {
         match text.get(end) {
             None
             | Some(
-                b' ' | b'\t' | b'\r' | b'\n' | b'[' | b']' | b'(' | b')' | b'<' | b'>' | b':' | b';' | b',',
+                b' ' | b'\t' | b'\r' | b'\n' | b'[' | b']' | b'(' | b')' | b'<' | b'>' | b':' | b';' | b','
+                | b'?',
             ) => Some((Self(class - b'0', subject, detail), end)),
             _ => None,
         }
@@ -152,6 +154,8 @@ pub struct Attempt<'a> {
     pub relay_host: Option<&'a [u8]>,
     /// Its address.
     pub relay_ip: Option<IpAddr>,
+    /// Its port, where logged: 587 is submission, not delivery to an MX.
+    pub relay_port: Option<u16>,
     /// By the MTA's marker.
     pub outcome: Outcome,
     /// What was said.

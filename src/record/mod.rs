@@ -2,6 +2,16 @@
 //! registry that tells the formats apart by content. Knows nothing of Microsoft, files or tables.
 
 mod attempt;
+mod exim;
+mod formats;
+mod journald;
+mod pieces;
+mod postfix;
+mod registry;
 pub mod stamp;
+mod syslog;
+mod text;
 
 pub use attempt::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, domain_of};
+pub use stamp::{Clock, Naive, Stamper, Zone};
+pub use registry::{Format, Line, Order, Reader, by_name, by_name_for, formats, guess};

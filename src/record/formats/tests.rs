@@ -1,0 +1,134 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::{Answer, by_name, by_name_for, formats, guess};
+
+fn read(format: &dyn Format, log: &[u8]) -> Vec<(u64, String)> {
+    let mut reader = format.reader(&any_clock());
+    let mut found = Vec::new();
+    let mut out = |offset: u64, record: Record<'_>| {
+        let shown = match record {
+            Record::Attempt(attempt) => match attempt.answer {
+                Answer::Text(reply) => String::from_utf8_lossy(reply).into_owned(),
+                other => format!("{other:?}"),
+            },
+            Record::Malformed { why } => why.into(),
+            other => format!("{other:?}"),
+        };
+        found.push((offset, shown));
+    };
+    let mut offset = 0;
+    for bytes in log.split(|byte| *byte == b'\n') {
+        reader.line(Line { bytes, offset }, &mut out);
+        offset += bytes.len() as u64 + 1;
+    }
+    reader.finish(&mut out);
+    found
+}
+
+#[test]
+fn each_sample_is_read_by_its_format() {
+    for format in formats() {
+        let sample = format.sample();
+        assert_eq!(read(*format, sample.as_bytes()), [(0, "Nobody".to_owned())], "{sample}");
+        assert!(format.score(sample.as_bytes()) > 0.0 || format.name() == "postfix", "{sample}");
+        assert_eq!(guess(sample.as_bytes()).unwrap().name(), format.name());
+        assert_eq!(by_name_for(format.name(), sample.as_bytes()).unwrap().sample(), sample);
+        assert!(format.naive_stamp(sample.as_bytes()).is_some());
+        if let Some(needle) = format.needle() {
+            assert!(memmem::find(sample.as_bytes(), needle).is_some());
+        }
+    }
+    assert!(by_name("nonesuch").is_none());
+}
+
+#[test]
+fn other_files_are_no_format() {
+    for text in [
+        "",
+        "lorem ipsum dolor\nsit amet\nMay  2 03:04:05 is a date: here\nbut only one\n",
+        "a,b,c\n2026-05-12 08:20:01,2,3\n2026-05-12 08:20:02,2,3\n",
+        "{\"a\":1}\n{\"a\":2}\n",
+        "192.0.2.1 - - [12/May/2026:08:20:01 +0200] \"GET / HTTP/1.1\" 200 1\n",
+        "2026-05-12 08:20:01 INFO started\n2026-05-12 08:20:02 INFO stopped\n",
+    ] {
+        assert!(guess(text.as_bytes()).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn rare_deliveries_are_found_among_other_programs() {
+    let other = "May 12 08:14:02 mta1 dovecot: imap-login: Login: user=<a>, method=PLAIN\n";
+    let log = format!("ut off\n{}{POSTFIX_SAMPLE}\n{}", other.repeat(50), other.repeat(50));
+    assert_eq!(guess(log.as_bytes()).unwrap().name(), "postfix");
+    let mixed = format!("{log}{EXIM_SYSLOG_SAMPLE}\n{EXIM_SYSLOG_SAMPLE}\n{other}");
+    let format = guess(mixed.as_bytes()).unwrap();
+    assert_eq!((format.needle(), format.order()), (None, Order::Sequential));
+    assert_eq!(read(format, mixed.as_bytes()).len(), 3);
+}
+
+#[test]
+fn pieces_are_joined_by_process() {
+    let line = |pid: u32, text: &str| format!("May 12 08:31:44 mta1 exim[{pid}]: {text}\n");
+    let start = "2026-05-12 08:31:44 1uEAbE-0000000BxZ1-3Cde ** d@example.org R=dnslookup T=remote_smtp H=mx.example \
+        [198.51.100.14]: SMTP error from remote mail server after RCPT TO:<d@example.org>: 550 5.7.1 ";
+    let log = [
+        line(1, &format!("[1/3] {start}one ")),
+        line(2, &format!("[1/2] {start}other")),
+        line(1, "[2/3] two "),
+        line(2, "[2/2]  end"),
+        line(3, "[2/2] lost its beginning"),
+        line(1, "[3/3] three"),
+        line(4, &format!("[1/2] {start}cut")),
+    ]
+    .concat();
+    let second = line(1, &format!("[1/3] {start}one ")).len() as u64;
+    let last = (log.len() - line(4, &format!("[1/2] {start}cut")).len()) as u64;
+    let found = read(&EXIM_SYSLOG, log.as_bytes());
+    assert_eq!(
+        found,
+        [
+            (second, "550 5.7.1 other end".to_owned()),
+            (0, "550 5.7.1 one two three".to_owned()),
+            (last, "550 5.7.1 cut".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn broken_wrappers_are_told() {
+    let (_, cut) = POSTFIX_SAMPLE.split_at(20);
+    assert_eq!(read(&POSTFIX_SYSLOG, cut.as_bytes())[0].1, "a delivery without stamp or tag before it");
+    let long =
+        r#"{"__REALTIME_TIMESTAMP":"1778566442000000","SYSLOG_IDENTIFIER":"postfix/smtp","MESSAGE":null}"#;
+    assert!(read(&POSTFIX_JOURNAL, long.as_bytes())[0].1.contains("--all"));
+    let repeated = POSTFIX_SAMPLE.replace("61F0", "message repeated 2 times: [ 61F0") + "]";
+    assert_eq!(read(&POSTFIX_SYSLOG, repeated.as_bytes()).len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        for format in formats() {
+            format.score(&bytes);
+            format.naive_stamp(&bytes);
+            read(*format, &bytes);
+        }
+    }
+
+    #[test]
+    fn no_damaged_sample_panics(at in 0usize..500, cut in 0usize..600, bytes in proptest::collection::vec(any::<u8>(), 0..8)) {
+        for format in formats() {
+            let mut line = format.sample().as_bytes().to_vec();
+            let at = at.min(line.len());
+            let end = (at + bytes.len()).min(line.len());
+            line.splice(at..end, bytes.iter().copied());
+            line.truncate(cut);
+            format.score(&line);
+            format.naive_stamp(&line);
+            read(*format, &line);
+        }
+    }
+}

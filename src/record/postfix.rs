@@ -1,0 +1,265 @@
+//! Postfix: the result lines of its delivery agents, `qid: to=<…>, relay=…, …, status=word (reason)`.
+//!
+//! Fields are read by name, from the left, up to `status=`: new versions add some, and a cut line loses its end first.
+
+use std::net::IpAddr;
+
+use memchr::{memchr, memchr_iter, memmem, memrchr};
+
+use super::syslog::Envelope;
+use super::text::{answer_text, host_name, is_here, parse_ip, starts_with_code};
+use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
+
+pub(crate) const MTA: Mta = Mta("postfix");
+
+/// What `status=` says.
+enum Status {
+    Result(Outcome),
+    NoAttempt,
+}
+
+/// Reads the text behind the tag.
+pub(crate) fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
+    let text = envelope.text;
+    let Some((queue_id, fields)) = shape(text) else { return Record::Irrelevant };
+    let Some(address) = address_end(fields) else {
+        return Record::Malformed { why: "the recipient's address does not end" };
+    };
+    let recipient = &fields[..address];
+    let fields = match Fields::read(&fields[address + 1..]) {
+        Ok(fields) => fields,
+        // Sendmail's lines begin alike.
+        Err(_) if memmem::find(text, b" mailer=").is_some() || memmem::find(text, b" stat=").is_some() => {
+            return Record::Irrelevant;
+        }
+        Err(why) => return Record::Malformed { why },
+    };
+    let outcome = match status(fields.status) {
+        Some(Status::Result(outcome)) => outcome,
+        Some(Status::NoAttempt) => return Record::Irrelevant,
+        None => return Record::Malformed { why: "an unknown word after status=" },
+    };
+    let Some(relay) = fields.relay else {
+        return Record::Malformed { why: "a delivery without relay=" };
+    };
+    let reason = fields.reason;
+    if reason.starts_with(b"delivery temporarily suspended") {
+        return Record::HeldBack { time: Some(envelope.time) };
+    }
+    let service = memrchr(b'/', envelope.tag).map_or(envelope.tag, |slash| &envelope.tag[slash + 1..]);
+    if service == b"lmtp" {
+        return Record::Irrelevant;
+    }
+    let (remote, answer) = if relay == b"none" {
+        if matches!(service, b"error" | b"retry" | b"discard") {
+            // Nothing was tried: the mail queue or a table decided.
+            return match outcome {
+                Outcome::Deferred => Record::HeldBack { time: Some(envelope.time) },
+                _ => Record::Irrelevant,
+            };
+        }
+        (named_in(reason), answer(reason, fields.dsn))
+    } else {
+        let Some(remote) = Remote::read(relay) else { return Record::Irrelevant };
+        if remote.ip.is_some_and(is_here) {
+            return Record::Irrelevant;
+        }
+        (remote, answer(reason, fields.dsn))
+    };
+    Record::Attempt(Attempt {
+        time: Some(envelope.time),
+        mta: MTA,
+        host: envelope.host,
+        queue_id: Some(queue_id),
+        source_ip: None,
+        source_name: Some(envelope.tag),
+        sender: None,
+        recipient: Some(recipient),
+        relay_host: remote.host,
+        relay_ip: remote.ip,
+        relay_port: remote.port,
+        outcome,
+        answer,
+    })
+}
+
+/// `qid: to=<`: the queue id, and what follows the `<`.
+pub(crate) fn shape(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr(b':', &text[..text.len().min(64)])?;
+    let queue_id = &text[..colon];
+    let fields = text[colon + 1..].strip_prefix(b" to=<")?;
+    let plain = !queue_id.is_empty() && queue_id.iter().all(u8::is_ascii_alphanumeric);
+    plain.then_some((queue_id, fields))
+}
+
+/// Whether a line that no wrapper could be taken off still looks like a delivery.
+pub(crate) fn looks_like_delivery(line: &[u8]) -> bool {
+    [&b"to=<"[..], b" relay=", b" status="].iter().all(|part| memmem::find(line, part).is_some())
+}
+
+/// Where the `>` stands that ends the address. A quoted local part may hold anything, and versions that log without
+/// the quotes show it bare: so what follows must be a field.
+fn address_end(text: &[u8]) -> Option<usize> {
+    let mut from = quoted_end(text).unwrap_or(0);
+    loop {
+        let close = from + memchr(b'>', &text[from..])?;
+        let behind = text[close + 1..].strip_prefix(b", ").unwrap_or(&[]);
+        let name = behind.iter().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
+        if name > 0 && behind.get(name) == Some(&b'=') {
+            return Some(close);
+        }
+        from = close + 1;
+    }
+}
+
+/// The end of a quoted string at the start of `text`.
+fn quoted_end(text: &[u8]) -> Option<usize> {
+    if text.first() != Some(&b'"') {
+        return None;
+    }
+    let mut at = 1;
+    loop {
+        match text.get(at)? {
+            b'\\' => at += 2,
+            b'"' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+struct Fields<'a> {
+    relay: Option<&'a [u8]>,
+    dsn: Option<&'a [u8]>,
+    status: &'a [u8],
+    reason: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    /// Reads `, name=value` until `status=`.
+    fn read(mut rest: &'a [u8]) -> Result<Self, &'static str> {
+        let (mut relay, mut dsn) = (None, None);
+        loop {
+            rest = rest.strip_prefix(b", ").ok_or("a delivery without status=")?;
+            if let Some(value) = rest.strip_prefix(b"status=") {
+                let end = memchr(b' ', value).unwrap_or(value.len());
+                let status = value[..end].strip_suffix(b",").unwrap_or(&value[..end]);
+                let reason = value[end..].strip_prefix(b" (").unwrap_or(&[]);
+                let reason = reason.strip_suffix(b")").unwrap_or(reason);
+                return Ok(Self { relay, dsn, status, reason });
+            }
+            let end = if let Some(address) = rest.strip_prefix(b"orig_to=<") {
+                9 + address_end(address).ok_or("an address that does not end")? + 1
+            } else {
+                field_end(rest).ok_or("a delivery without status=")?
+            };
+            let field = &rest[..end];
+            match field {
+                [b'r', b'e', b'l', b'a', b'y', b'=', value @ ..] => relay = Some(value),
+                [b'd', b's', b'n', b'=', value @ ..] => dsn = Some(value),
+                _ if memchr(b'=', field).is_none() => return Err("a field without a value"),
+                _ => {}
+            }
+            rest = &rest[end..];
+        }
+    }
+}
+
+/// Where `, ` ends a field. A search for one byte: starting one for two costs more than these short fields take.
+fn field_end(text: &[u8]) -> Option<usize> {
+    memchr_iter(b',', text).find(|comma| text.get(comma + 1) == Some(&b' '))
+}
+
+fn status(word: &[u8]) -> Option<Status> {
+    Some(match word {
+        b"sent" => Status::Result(Outcome::Delivered),
+        b"deferred" | b"SOFTBOUNCE" => Status::Result(Outcome::Deferred),
+        b"bounced" => Status::Result(Outcome::Bounced),
+        b"expired" | b"undeliverable" | b"deliverable" => Status::NoAttempt,
+        _ => return None,
+    })
+}
+
+#[derive(Default)]
+struct Remote<'a> {
+    host: Option<&'a [u8]>,
+    ip: Option<IpAddr>,
+    port: Option<u16>,
+}
+
+impl<'a> Remote<'a> {
+    /// `host[ip]:port`; `None` for `local`, `dovecot`, `host[private/lmtp]` and whatever else is no address.
+    fn read(text: &'a [u8]) -> Option<Self> {
+        let open = memchr(b'[', text)?;
+        let close = open + memchr(b']', &text[open..])?;
+        let ip = parse_ip(&text[open + 1..close])?;
+        let port = text[close + 1..].strip_prefix(b":").and_then(number);
+        Some(Self { host: host_name(&text[..open]), ip: Some(ip), port })
+    }
+}
+
+fn number(text: &[u8]) -> Option<u16> {
+    let digits = text.iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&text[..digits]).ok()?.parse().ok()
+}
+
+/// The host that a reason names where `relay=none`: it could not be reached, or not be found.
+fn named_in(reason: &[u8]) -> Remote<'_> {
+    let prefixes = [&b"connect to "[..], b"host ", b"lost connection with ", b"conversation with "];
+    if let Some(rest) = prefixes.iter().find_map(|prefix| reason.strip_prefix(*prefix)) {
+        let word = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
+        return Remote::read(word).unwrap_or_default();
+    }
+    // `Name service error for name=mx.example type=A: Host not found`; of `type=MX` the name is the domain.
+    if let Some(at) = memmem::find(reason, b" for name=") {
+        let rest = &reason[at + 10..];
+        let blank = memchr(b' ', rest).unwrap_or(rest.len());
+        if rest[blank..].starts_with(b" type=A") {
+            return Remote { host: host_name(&rest[..blank]), ..Remote::default() };
+        }
+    }
+    Remote::default()
+}
+
+/// What the remote server said, by the reason.
+fn answer<'a>(reason: &'a [u8], dsn: Option<&[u8]>) -> Answer<'a> {
+    // Of a success Postfix has the reply alone.
+    if starts_with_code(reason) {
+        return Answer::Text(reason);
+    }
+    let Some(reply) = said(reason) else { return Answer::Nobody };
+    let reply = without_command(reply);
+    answer_text(reply).unwrap_or_else(|| {
+        // It says more than the class only where it is not x.0.0 (formats, section 1).
+        let enhanced = dsn.and_then(Enhanced::at_start).map(|(code, _)| code);
+        Answer::Codes { smtp: None, enhanced: enhanced.filter(|code| (code.1, code.2) != (0, 0)) }
+    })
+}
+
+/// The reply behind the name of the host that gave it.
+fn said(reason: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = reason.strip_prefix(b"host ") {
+        let rest = &rest[memchr(b' ', rest)?..];
+        return rest.strip_prefix(b" said: ").or_else(|| rest.strip_prefix(b" refused to talk to me: "));
+    }
+    if let Some(rest) = reason.strip_prefix(b"SASL authentication failed; server ") {
+        return rest[memchr(b' ', rest)?..].strip_prefix(b" said: ");
+    }
+    if let Some(rest) = reason.strip_prefix(b"TLS is required, but host ") {
+        return rest[memchr(b' ', rest)?..].strip_prefix(b" refused to start TLS: ");
+    }
+    None
+}
+
+/// Takes Postfix's `(in reply to RCPT TO command)` off the end, whole or cut; the remote may have written one as well,
+/// so the last one, and only where nothing else follows.
+fn without_command(reply: &[u8]) -> &[u8] {
+    const NOTE: &[u8] = b" (in reply to ";
+    let Some(at) = memmem::rfind(reply, NOTE) else { return reply };
+    let command = &reply[at + NOTE.len()..];
+    let command = command.strip_suffix(b")").unwrap_or(command);
+    let plain = command.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b' ');
+    if plain { &reply[..at] } else { reply }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Which formats there are, and which one some bytes are in.
+//!
+//! A format is one file, one static in [`formats`], one sample line.
+
+use memchr::memchr_iter;
+
+use super::Record;
+use super::formats::{EXIM, EXIM_JOURNAL, EXIM_SYSLOG, MIXED_SYSLOG, POSTFIX_JOURNAL, POSTFIX_SYSLOG};
+use super::stamp::{Clock, Naive};
+
+/// One line of an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// Without its line end.
+    pub bytes: &'a [u8],
+    /// Where it begins in the decompressed stream.
+    pub offset: u64,
+}
+
+/// Whether lines can be understood one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Each line stands for itself: stretches may be read in parallel, and lines without the needle left out.
+    Any,
+    /// State runs through the file: one reader sees all lines, in order.
+    Sequential,
+}
+
+/// A log format. One static a format; what is read is kept in its [`Reader`]s.
+pub trait Format: Sync {
+    /// For `--mta` and `inputs[].mta`; formats that differ in their wrapper alone share it.
+    fn name(&self) -> &'static str;
+    /// One line, for people.
+    fn sample(&self) -> &'static str;
+    /// How well the complete lines of a stretch of a file fit: 0 (not at all) to 1 (each is of this MTA).
+    fn score(&self, head: &[u8]) -> f32;
+    /// What each line worth a look holds; `None`: every line is to be looked at.
+    fn needle(&self) -> Option<&'static [u8]>;
+    /// Whether the file may be cut up.
+    fn order(&self) -> Order;
+    /// A reader for one input, or one stretch of it.
+    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send>;
+    /// The stamp of a line as it stands there; the engine infers zone and year from it.
+    fn naive_stamp(&self, line: &[u8]) -> Option<Naive>;
+}
+
+/// Reads the lines of one input in one format.
+pub trait Reader {
+    /// Hands each record that the line completes to `out`, with the offset of the line that holds the result. A line
+    /// without a call is irrelevant, or waits for its other half.
+    fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>));
+    /// At the end of the input: what still waited.
+    fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
+        let _ = out;
+    }
+}
+
+/// All formats.
+pub fn formats() -> &'static [&'static dyn Format] {
+    static FORMATS: [&dyn Format; 6] =
+        [&POSTFIX_SYSLOG, &EXIM, &EXIM_SYSLOG, &MIXED_SYSLOG, &POSTFIX_JOURNAL, &EXIM_JOURNAL];
+    &FORMATS
+}
+
+/// The format that fits the bytes best: the first 64 kB of a file, or any stretch of it. `None` where none fits.
+pub fn guess(head: &[u8]) -> Option<&'static dyn Format> {
+    best(formats().iter().copied(), head)
+}
+
+/// The first format of that name.
+pub fn by_name(name: &str) -> Option<&'static dyn Format> {
+    formats().iter().copied().find(|format| format.name() == name)
+}
+
+/// The format of that name which fits the bytes best: the name tells the MTA, not the wrapper.
+pub fn by_name_for(name: &str, head: &[u8]) -> Option<&'static dyn Format> {
+    let named = formats().iter().copied().filter(|format| format.name() == name);
+    best(named, head).or_else(|| by_name(name))
+}
+
+fn best(formats: impl Iterator<Item = &'static dyn Format>, head: &[u8]) -> Option<&'static dyn Format> {
+    let mut found: Option<(&'static dyn Format, f32)> = None;
+    for format in formats {
+        let score = format.score(head);
+        // Of equals the one that stands first.
+        if score > 0.0 && found.is_none_or(|(_, best)| score > best) {
+            found = Some((format, score));
+        }
+    }
+    found.map(|(format, _)| format)
+}
+
+/// The lines of a stretch that can be judged: the first may have been cut in front and the last behind, so each is left
+/// out if there are others.
+pub(crate) fn whole_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let end = memchr::memrchr(b'\n', head).map_or(head.len(), |last| last + 1);
+    let whole = &head[..end];
+    let mut start = 0;
+    let many = memchr_iter(b'\n', whole).nth(1).is_some();
+    if many && let Some(first) = memchr::memchr(b'\n', whole) {
+        start = first + 1;
+    }
+    whole[start..].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(2000)
+}

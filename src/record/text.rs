@@ -1,0 +1,83 @@
+//! Small pieces that several formats read alike.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Answer;
+
+/// An address as logs write it; a scope (`%eth0`) is no part of it.
+pub(crate) fn parse_ip(text: &[u8]) -> Option<IpAddr> {
+    if let Some(ip) = parse_v4(text) {
+        return Some(IpAddr::V4(ip));
+    }
+    let text = &text[..memchr::memchr(b'%', text).unwrap_or(text.len())];
+    let text = text.strip_prefix(b"IPv6:").unwrap_or(text);
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Dotted quad, without the detour over UTF-8: this is read for each delivery.
+fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0u8; 4];
+    let mut at = 0;
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            if text.get(at) != Some(&b'.') {
+                return None;
+            }
+            at += 1;
+        }
+        let start = at;
+        let mut value = 0u16;
+        while let Some(byte) = text.get(at).filter(|byte| byte.is_ascii_digit()) {
+            value = value * 10 + u16::from(byte - b'0');
+            at += 1;
+            if at - start > 3 {
+                return None;
+            }
+        }
+        if at == start {
+            return None;
+        }
+        *octet = u8::try_from(value).ok()?;
+    }
+    (at == text.len()).then(|| Ipv4Addr::from(octets))
+}
+
+/// Loopback, private, link-local or carrier-grade NAT: a hop inside the own network.
+pub(crate) fn is_here(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            ip.is_loopback()
+                || ip.is_private()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => is_here(IpAddr::V4(ip)),
+            None => {
+                ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+            }
+        },
+    }
+}
+
+/// A relay's name: no final dot; `None` where it is only an address.
+pub(crate) fn host_name(text: &[u8]) -> Option<&[u8]> {
+    let name = text.strip_suffix(b".").unwrap_or(text);
+    let bare = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name);
+    let numeric = bare.first().is_some_and(u8::is_ascii_digit) || bare.contains(&b':');
+    let is_address = numeric && parse_ip(bare).is_some();
+    (!name.is_empty() && !is_address).then_some(name)
+}
+
+/// Three digits of an SMTP reply, and nothing that makes a longer word of them.
+pub(crate) fn starts_with_code(text: &[u8]) -> bool {
+    matches!(text, [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', rest @ ..]
+        if !rest.first().is_some_and(u8::is_ascii_alphanumeric))
+}
+
+/// The reply, if it is one.
+pub(crate) fn answer_text(reply: &[u8]) -> Option<Answer<'_>> {
+    starts_with_code(reply).then_some(Answer::Text(reply))
+}
