@@ -113,7 +113,8 @@ fn read(run: &Run) -> Vec<Value> {
     let inputs: Vec<PathBuf> =
         run.inputs.iter().map(|i| data(&format!("real-logs/{}/{i}", run.folder))).collect();
     let map = map.to_str().expect("a path");
-    events(if run.mapped { &["--source-map", map] } else { &[] }, &inputs)
+    let arguments = ["--source-map", map];
+    events(if run.mapped { &arguments } else { &[] }, &inputs)
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn attempts_equal_the_servers_own_journal() {
             .collect();
         // A connection that was refused before a recipient was named is in no count of the server's.
         let refused: BTreeSet<(String, String, String)> =
-            rows(&format!("real-logs/{}/connections.tsv", run.folder))
+            rows(&format!("real-logs/{}/connections.tsv.gz", run.folder))
                 .into_iter()
                 .map(|r| (r["mx"].clone(), r["code"].clone(), r["enhanced"].clone()))
                 .collect();

@@ -89,7 +89,7 @@ pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
     learned.forests = forests.into_iter().filter_map(|(ip, place)| Some((ip, place?))).collect();
     for (identity, ips) in quoted {
         match (&identity, ips.len()) {
-            (Identity::Ip(ip), _) if crate::attribute::is_public(*ip) => {
+            (Identity::Ip(ip), _) if crate::microsoft::is_public(*ip) => {
                 if !ips.contains(ip) {
                     learned.contradictions.insert(identity, ips);
                 }

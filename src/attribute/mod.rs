@@ -9,6 +9,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::microsoft::is_public;
+
 pub use source_map::{BadSourceMap, SourceMap};
 
 /// How the sending address is known.
@@ -70,23 +72,6 @@ pub fn identify(
     match name.and_then(address_inside).or(logged) {
         Some(ip) => Identified { ip: Some(ip), evidence: SourceEvidence::Logged },
         None => Identified { ip: None, evidence: SourceEvidence::None },
-    }
-}
-
-/// Not private, loopback, link-local, shared (RFC 6598), unspecified or unique local.
-pub fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || shared)
-        }
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => is_public(IpAddr::V4(v4)),
-            None => {
-                !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local())
-            }
-        },
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, ZonedDateTime};
 
 use crate::aggregate::{Filter, Patterns};
 use crate::attribute::SourceMap;
@@ -23,12 +23,12 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
     let zone = args.timezone.as_deref().map(zone).transpose()?;
     let local = match &zone {
         Some(Zone::Named(zone)) => zone.clone(),
-        Some(Zone::Fixed(seconds)) => TimeZone::fixed(jiff::tz::Offset::from_seconds(*seconds).unwrap_or_default()),
+        Some(Zone::Fixed(seconds)) => TimeZone::fixed(jiff::tz::Offset::from_seconds(*seconds).unwrap_or(jiff::tz::Offset::UTC)),
         None => TimeZone::system(),
     };
     let now = Timestamp::now();
     let time = |text: &Option<String>| {
-        text.as_deref().map(|t| moment(t, &now.to_zoned(local.clone()))).transpose()
+        text.as_deref().map(|t| moment(t, &now.to_zoned_datetime(local.clone()))).transpose()
     };
     let filter = Filter {
         since: time(&args.since)?.map(Timestamp::as_second),
@@ -49,7 +49,7 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
         paths: args.paths.clone(),
-        format: args.mta.as_deref().map(format).transpose()?,
+        mta: args.mta.as_deref().map(format).transpose()?,
         source_map: source_map(args.source_map.as_deref(), config)?,
         zone,
         year: args.year,
@@ -78,9 +78,10 @@ fn patterns(list: &[String]) -> Result<Patterns, Failure> {
     Ok(patterns)
 }
 
-fn format(name: &str) -> Result<&'static dyn record::Format, Failure> {
-    record::by_name(name).ok_or_else(|| {
-        let known: Vec<&str> = record::formats().iter().map(|f| f.name()).collect();
+fn format(name: &str) -> Result<String, Failure> {
+    record::by_name(name).map(|format| format.name().to_owned()).ok_or_else(|| {
+        let known: std::collections::BTreeSet<&str> = record::formats().iter().map(|f| f.name()).collect();
+        let known: Vec<&str> = known.into_iter().collect();
         Failure::Usage(format!("--mta {name}: no such format (known: {})", known.join(", ")))
     })
 }
@@ -130,14 +131,14 @@ fn zone(text: &str) -> Result<Zone, Failure> {
 }
 
 /// A moment as people type it.
-pub fn moment(text: &str, now: &Zoned) -> Result<Timestamp, Failure> {
+pub fn moment(text: &str, now: &ZonedDateTime) -> Result<Timestamp, Failure> {
     let bad = || {
         Failure::Usage(format!(
             "`{text}` is no time (2026-05-10T13:00:00Z, `2026-05-10 13:00`, 14:30, 2h, 3d, today, yesterday)"
         ))
     };
     let zone = now.time_zone();
-    let at = |datetime: civil::DateTime| datetime.to_zoned(zone.clone()).map(|z| z.timestamp());
+    let at = |datetime: civil::DateTime| datetime.to_zoned_datetime(zone.clone()).map(|z| z.timestamp());
     let today = now.date();
     let found = match text {
         "now" => return Ok(now.timestamp()),
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn times_as_people_type_them() {
-        let now: Zoned = "2026-05-13T14:32:10+02:00[Europe/Berlin]".parse().expect("a time");
+        let now: ZonedDateTime = "2026-05-13T14:32:10+02:00[Europe/Berlin]".parse().expect("a time");
         let utc = |text: &str| moment(text, &now).map(|t| t.to_string()).unwrap_or_else(|e| e.to_string());
         assert_eq!(utc("2026-05-10T13:00:00Z"), "2026-05-10T13:00:00Z");
         assert_eq!(utc("2026-05-10 13:00"), "2026-05-10T11:00:00Z");

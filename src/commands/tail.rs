@@ -58,7 +58,7 @@ fn changes(known: &mut BTreeMap<String, Onset>, onsets: &[Onset], args: &TailArg
     let mut lines: Vec<(Time, String, String)> = Vec::new();
     let mut say = |kind: &'static str, at: Time, onset: &Onset| {
         let line = match args.format {
-            TailFormat::Json => export::json::onset_change(kind, at, onset),
+            TailFormat::Json => export::json::onset_line(kind, at, onset),
             TailFormat::Text => format!("{at} {kind}: {}\n", export::text::onset_line(onset).replace('\n', " ")),
         };
         let line = if args.read.mask { crate::text::mask(&line) } else { line };

@@ -257,7 +257,7 @@ impl<'e> Worker<'e> {
                 enhanced: judged.enhanced,
                 class: verdict.class,
                 signal: verdict.signal,
-                stated: verdict.stated(),
+                stated: verdict.entry.is_some_and(|entry| entry.stated),
                 outcome: attempt.outcome,
                 platform: judged.platform.unwrap_or(Platform::Unknown),
                 belongs: if judged.platform.is_some() { Belongs::Microsoft } else { Belongs::IfDomainDoes },
@@ -363,8 +363,8 @@ impl<'w, 'e> Task<'w, 'e> {
         let first = bytes.split(|b| *b == b'\n').take(8).find_map(|line| self.format.naive_stamp(line));
         let last = bytes.rsplit(|b| *b == b'\n').take(8).find_map(|line| self.format.naive_stamp(line));
         for naive in [first, last].into_iter().flatten() {
-            let time = self.edges.resolve(&naive);
-            self.stats.extend_range(time);
+            let time = self.edges.time(&naive);
+            self.stats.extend_range(Some(time));
         }
     }
 }
@@ -408,6 +408,7 @@ impl ChunkSink for Task<'_, '_> {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Kind {
     Parsed,
     Malformed,

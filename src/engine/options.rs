@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use crate::aggregate::Filter;
 use crate::attribute::SourceMap;
 use crate::detect::Settings;
-use crate::record::{Format, Zone};
+use crate::record::Zone;
 use crate::source::MmapChoice;
 
 /// A run over inputs.
 pub struct Options {
     pub paths: Vec<PathBuf>,
-    /// Overrides what the content tells.
-    pub format: Option<&'static dyn Format>,
+    /// Name of the format, instead of what the content tells.
+    pub mta: Option<String>,
     pub source_map: SourceMap,
     /// For stamps without a zone; `None`: what Microsoft's own stamps tell, else the machine's.
     pub zone: Option<Zone>,

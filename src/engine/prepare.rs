@@ -25,6 +25,9 @@ const CLOCK_SEARCH: usize = 16 << 20;
 const CLOCK_SAMPLES: usize = 32;
 const DAY: i64 = 86_400;
 
+/// What comes on stdin, decompressed.
+pub type Stdin = Box<dyn Read + Send>;
+
 /// An input that is ready to be read.
 pub struct Prepared {
     pub name: Arc<str>,
@@ -38,7 +41,6 @@ pub struct Prepared {
     pub span_years: Vec<i64>,
     pub spans: Vec<FileSpan>,
     pub size: u64,
-    pub stdin: Option<Box<dyn Read + Send>>,
 }
 
 /// What could not be read, or is no log.
@@ -49,7 +51,7 @@ pub struct Trouble {
 }
 
 /// Finds, opens and sniffs all inputs.
-pub fn prepare(options: &Options) -> (Vec<Prepared>, Vec<Trouble>) {
+pub fn prepare(options: &Options) -> (Vec<Prepared>, Vec<Trouble>, Option<Stdin>) {
     let (discovered, failed) = discover(&options.paths);
     let mut troubles: Vec<Trouble> = failed
         .into_iter()
@@ -57,9 +59,10 @@ pub fn prepare(options: &Options) -> (Vec<Prepared>, Vec<Trouble>) {
         .collect();
     let mut inputs = Vec::new();
     let mut samples = Vec::new();
+    let mut stdin = None;
     for input in discovered {
         let name = input.name();
-        match open(&input, options) {
+        match open(&input, options, &mut stdin) {
             Ok(Opened::Log(prepared, evidence)) => {
                 inputs.push(prepared);
                 samples.push(evidence);
@@ -71,7 +74,7 @@ pub fn prepare(options: &Options) -> (Vec<Prepared>, Vec<Trouble>) {
         }
     }
     set_clocks(&mut inputs, &samples, options, &mut troubles);
-    (inputs, troubles)
+    (inputs, troubles, stdin)
 }
 
 fn trouble(path: &str, error: &io::Error) -> Trouble {
@@ -98,15 +101,16 @@ struct Evidence {
     modified: Option<i64>,
 }
 
-fn open(input: &Discovered, options: &Options) -> io::Result<Opened> {
+fn open(input: &Discovered, options: &Options, stdin: &mut Option<Stdin>) -> io::Result<Opened> {
     let location = match (&input.location, &options.stdin_spool) {
         (Location::Stdin, Some(spool)) => Location::File(spool.clone()),
         (location, _) => location.clone(),
     };
-    let (head, compression, size, modified, stdin) = match &location {
+    let (head, compression, size, modified) = match &location {
         Location::Stdin => {
             let (head, compression, stream) = open_stdin()?;
-            (head, compression, 0, None, Some(stream))
+            *stdin = Some(stream);
+            (head, compression, 0, None)
         }
         Location::File(path) => {
             let file = File::open(path)?;
@@ -118,11 +122,15 @@ fn open(input: &Discovered, options: &Options) -> io::Result<Opened> {
             let growing = if options.follow { Some(Tail::whole_lines(&file)?) } else { None };
             let sniffed = sniff(file, HEAD)?;
             let size = growing.filter(|_| sniffed.compression == Compression::None).unwrap_or(meta.len());
-            (sniffed.head, sniffed.compression, size, modified.map(|m| m.as_secs() as i64), None)
+            (sniffed.head, sniffed.compression, size, modified.map(|m| m.as_secs() as i64))
         }
     };
     let empty = head.iter().all(|b| matches!(b, 0 | b'\n' | b'\r' | b' '));
-    let format = options.format.or_else(|| if empty { None } else { record::guess(&head) });
+    let format = match &options.mta {
+        Some(name) => record::by_name_for(name, &head),
+        None if empty => None,
+        None => record::guess(&head),
+    };
     if format.is_none() && !empty {
         return Ok(Opened::NoLog(format!(
             "no MTA log that eopwatch knows; looks like {} (try --mta NAME; --mta list shows the formats)",
@@ -130,7 +138,7 @@ fn open(input: &Discovered, options: &Options) -> io::Result<Opened> {
         )));
     }
     let mut evidence = Evidence { modified, ..Evidence::default() };
-    let mut prepared = Prepared {
+    let prepared = Prepared {
         name: input.name().into(),
         location,
         found: input.found,
@@ -140,7 +148,6 @@ fn open(input: &Discovered, options: &Options) -> io::Result<Opened> {
         span_years: Vec::new(),
         spans: Vec::new(),
         size,
-        stdin,
     };
     if let Some(format) = format {
         evidence.gather(format, &head, &prepared)?;
@@ -149,7 +156,7 @@ fn open(input: &Discovered, options: &Options) -> io::Result<Opened> {
 }
 
 /// Reads the head of stdin and puts it back before the rest.
-fn open_stdin() -> io::Result<(Vec<u8>, Compression, Box<dyn Read + Send>)> {
+fn open_stdin() -> io::Result<(Vec<u8>, Compression, Stdin)> {
     let (compression, mut stream) = open_stream(io::stdin())?;
     let mut head = vec![0; HEAD];
     // One read: a live pipe must not be waited for until it has filled the buffer.
@@ -178,7 +185,7 @@ fn looks_like(head: &[u8]) -> &'static str {
 }
 
 impl Evidence {
-    fn gather(&mut self, format: &dyn Format, head: &[u8], input: &Prepared) -> io::Result<()> {
+    fn gather(&mut self, format: &'static dyn Format, head: &[u8], input: &Prepared) -> io::Result<()> {
         self.first = head.split(|b| *b == b'\n').find_map(|line| format.naive_stamp(line));
         self.last = head.rsplit(|b| *b == b'\n').find_map(|line| format.naive_stamp(line));
         if self.first.as_ref().is_none_or(|n| n.offset.is_some() && n.year.is_some()) {
@@ -270,12 +277,6 @@ fn utc_stamp(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// Seconds since the epoch as if the stamp were UTC, in the given year where it has none.
-fn seconds_in(naive: &Naive, year: i64) -> i64 {
-    stamp::days_from_civil(naive.year.unwrap_or(year), naive.month, naive.day) * DAY
-        + i64::from(naive.second_of_day)
-}
-
 fn year_of(seconds: i64) -> i64 {
     stamp::civil_from_days(seconds.div_euclid(DAY)).0
 }
@@ -283,7 +284,7 @@ fn year_of(seconds: i64) -> i64 {
 /// The year that puts a stamp nearest to `near`, not more than `slack` seconds behind it.
 fn latest_year(naive: &Naive, near: i64, slack: i64) -> i64 {
     let year = year_of(near) + 1;
-    (year - 2..=year).rev().find(|y| seconds_in(naive, *y) <= near + slack).unwrap_or(year - 2)
+    (year - 2..=year).rev().find(|y| naive.seconds(*y) <= near + slack).unwrap_or(year - 2)
 }
 
 /// The zone's offset in seconds, as most of the samples have it to a quarter of an hour.
@@ -295,7 +296,7 @@ fn agreed_offset(samples: &[(Naive, i64)]) -> Option<i32> {
         // Whatever the year, it is the one that puts both stamps within a day of each other.
         let year = year_of(*theirs);
         let difference =
-            (year - 1..=year + 1).map(|y| seconds_in(naive, y) - theirs).min_by_key(|d| d.abs())?;
+            (year - 1..=year + 1).map(|y| naive.seconds(y) - theirs).min_by_key(|d| d.abs())?;
         let rounded = (difference + QUARTER / 2).div_euclid(QUARTER) * QUARTER;
         if rounded.abs() <= 15 * 3600 && (difference - rounded).abs() <= 150 {
             *votes.entry(rounded).or_default() += 1;
@@ -395,7 +396,7 @@ fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options) {
         // The last line is not older than the last of Microsoft's stamps, and not a year younger.
         Some(sample) => {
             let year = year_of(sample);
-            (year - 1..=year + 1).find(|y| seconds_in(&last, *y) >= sample - DAY).unwrap_or(year)
+            (year - 1..=year + 1).find(|y| last.seconds(*y) >= sample - DAY).unwrap_or(year)
         }
         None => latest_year(&last, newest, DAY),
     });
@@ -405,7 +406,7 @@ fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options) {
     let mut years = vec![last_year; marks.len()];
     for (i, mark) in marks.iter().enumerate().rev() {
         if let Some(mark) = mark {
-            if seconds_in(mark, year) > seconds_in(&later, year) + 2 * DAY {
+            if mark.seconds(year) > later.seconds(year) + 2 * DAY {
                 year -= 1;
             }
             later = *mark;
@@ -439,7 +440,7 @@ fn year_steps_in(input: &Prepared, first: Naive) -> i64 {
     impl ChunkSink for Steps {
         fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
             for naive in chunk.bytes.split(|b| *b == b'\n').filter_map(|line| self.0.naive_stamp(line)) {
-                let step = seconds_in(&naive, 2000) - seconds_in(&self.1, 2000);
+                let step = naive.seconds(2000) - self.1.seconds(2000);
                 self.2 += i64::from(step < -183 * DAY) - i64::from(step > 183 * DAY);
                 self.1 = naive;
             }

@@ -12,7 +12,7 @@ use crate::source::{Chunks, Compression, Location, open_stream};
 
 use super::collect::{InputStats, Task, Worker};
 use super::options::Options;
-use super::prepare::{Prepared, Trouble, prepare};
+use super::prepare::{Prepared, Stdin, Trouble, prepare};
 use super::summary::{self, Detected};
 use super::trials::Trials;
 
@@ -38,7 +38,7 @@ pub struct Run {
     pub live: AtomicBool,
     total_bytes: u64,
     done_bytes: Arc<AtomicU64>,
-    stdin: Mutex<Option<Box<dyn Read + Send>>>,
+    stdin: Mutex<Option<Stdin>>,
     started: Instant,
 }
 
@@ -52,8 +52,7 @@ struct Piece {
 impl Run {
     /// Finds and opens the inputs. `by_time`: attempts are counted by time too, for the chart.
     pub fn new(options: Options, by_time: bool) -> Self {
-        let (mut inputs, troubles) = prepare(&options);
-        let stdin = inputs.iter_mut().find_map(|i| i.stdin.take());
+        let (inputs, troubles, stdin) = prepare(&options);
         let totals = Totals {
             tables: Tables::new(by_time),
             trials: Trials::default(),
@@ -132,7 +131,7 @@ impl Run {
     }
 
     /// Stdin can be read once.
-    pub fn take_stdin(&self) -> Option<Box<dyn Read + Send>> {
+    pub fn take_stdin(&self) -> Option<Stdin> {
         self.stdin.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -175,9 +174,10 @@ impl Run {
     }
 
     /// Reads everything and gives the whole result.
-    pub fn batch(&self) -> Snapshot {
+    pub fn batch(&self) -> (Snapshot, Detected) {
         self.scan(false);
-        self.snapshot(&self.options.filter, Some(&Detected::of(self)))
+        let detected = Detected::of(self);
+        (self.snapshot(&self.options.filter, Some(&detected)), detected)
     }
 
     /// Adds a worker's part to the whole and leaves it empty.

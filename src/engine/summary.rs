@@ -8,7 +8,7 @@ use crate::aggregate::{
     roll_up,
 };
 use crate::aggregate::Belongs;
-use crate::detect::{self, Family, LineRef, Observation, Onset, OnsetStatus, ReplyNames, SourceNames};
+use crate::detect::{self, ChangeKind, Family, LineRef, Observation, Onset, OnsetStatus, ReplyNames, SourceNames};
 use crate::microsoft::Platform;
 use crate::record::{Outcome, Time};
 use crate::text::escape_controls;
@@ -20,6 +20,16 @@ use super::trials::Pass;
 #[derive(Debug, Default)]
 pub struct Detected {
     onsets: Vec<Onset>,
+    /// What a live run says, by time and id.
+    changes: Vec<Change>,
+}
+
+/// A moment in the life of an event, and what was known of it then.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub kind: ChangeKind,
+    pub at: Time,
+    pub onset: Onset,
 }
 
 impl Detected {
@@ -33,8 +43,14 @@ impl Detected {
             let observations = ids.observations(&totals, &tables, &learned);
             (observations, ids.contents, range_end(&totals))
         };
-        let onsets = detect::detect(&mut observations, &names, &run.options.detect, end);
-        Self { onsets }
+        let found = detect::detect(&mut observations, &names, run.options.detect, end, None);
+        let change = |(kind, at, onset)| Change { kind, at: Time::from_seconds(at), onset };
+        Self { onsets: found.onsets, changes: found.changes.into_iter().map(change).collect() }
+    }
+
+    /// The changes that concern what a filter lets through.
+    pub fn changes<'d>(&'d self, filter: &'d Filter) -> impl Iterator<Item = &'d Change> {
+        self.changes.iter().filter(|change| concerns(&change.onset, filter))
     }
 }
 

@@ -7,8 +7,8 @@ use std::io;
 use std::net::IpAddr;
 
 use crate::aggregate::{Filter, Learned, SourceKey, VerdictKey, Belongs, reply_names};
-use crate::attribute::{SourceEvidence, is_public};
-use crate::microsoft::{self, Datacenter, Platform};
+use crate::attribute::SourceEvidence;
+use crate::microsoft::{self, Datacenter, Platform, is_public};
 use crate::record::{Attempt, Format, Line, Reader, Record, domain_of};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::aggregate::Snapshot;
-use crate::detect::{Onset, OnsetStatus};
+use crate::detect::{ChangeKind, Onset};
+use crate::engine::Change;
+use crate::record::Time;
 
 #[derive(Serialize)]
 struct Onsets<'s> {
@@ -13,9 +15,9 @@ struct Onsets<'s> {
 
 /// A change in the life of an event: all fields of the onset, with what happened and when.
 #[derive(Serialize)]
-struct Change<'s> {
+struct Line<'s> {
     kind: &'static str,
-    at: crate::record::Time,
+    at: Time,
     #[serde(flatten)]
     onset: &'s Onset,
 }
@@ -30,27 +32,20 @@ pub fn onsets(snapshot: &Snapshot) -> String {
     pretty(&Onsets { schema: "eopwatch.onsets/1", onsets: &snapshot.onsets })
 }
 
-/// One line for each onset and each clear, by time and id.
-pub fn onset_changes(onsets: &[Onset]) -> String {
-    let mut changes: Vec<Change<'_>> = Vec::new();
-    for onset in onsets {
-        changes.push(Change { kind: "onset", at: onset.decided_at, onset });
-        if let (OnsetStatus::Cleared, Some(at)) = (onset.status, onset.cleared_at) {
-            changes.push(Change { kind: "clear", at, onset });
-        }
-    }
-    changes.sort_by(|a, b| (a.at, &a.onset.id).cmp(&(b.at, &b.onset.id)));
-    changes.iter().map(|change| line(change)).collect()
+/// One line, with its end.
+pub fn onset_change(change: &Change) -> String {
+    let kind = match change.kind {
+        ChangeKind::Onset => "onset",
+        ChangeKind::Scope => "scope",
+        ChangeKind::Clear => "clear",
+    };
+    onset_line(kind, change.at, &change.onset)
 }
 
-/// One change as a line, with its end.
-pub fn onset_change(kind: &'static str, at: crate::record::Time, onset: &Onset) -> String {
-    line(&Change { kind, at, onset })
-}
-
-fn line(change: &Change<'_>) -> String {
+/// The same for what only a live run tells (`revised`, `withdrawn`).
+pub fn onset_line(kind: &'static str, at: Time, onset: &Onset) -> String {
     // Plain strings and numbers: there is nothing that JSON cannot hold.
-    serde_json::to_string(change).unwrap_or_default() + "\n"
+    serde_json::to_string(&Line { kind, at, onset }).unwrap_or_default() + "\n"
 }
 
 fn pretty(value: &impl Serialize) -> String {
