@@ -18,5 +18,6 @@
 pub mod aggregate;
 pub mod detect;
 pub mod engine;
+pub mod export;
 pub mod microsoft;
 pub mod record;
