@@ -35,11 +35,14 @@ pub struct Settings {
     pub clear_after: i64,
     /// A stated refusal is an onset where fewer attempts than this were made in the last day.
     pub stated_below: u64,
+    /// Throttled messages of one and the same M365 tenant that a throttle onset needs: a few stuck messages of one
+    /// tenant are the tenant's affair, and not independent of each other.
+    pub tenant_messages: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { alpha: 0.01, untried_after: 3600, clear_after: 600, stated_below: 20 }
+        Self { alpha: 0.01, untried_after: 3600, clear_after: 600, stated_below: 20, tenant_messages: 5.0 }
     }
 }
 

@@ -321,7 +321,7 @@ impl Source {
             }
         }
         if let Some((place, alarm)) = alarm {
-            self.alarm(family, place, &alarm, trial, level, settings);
+            self.alarm(family, place, &alarm, trial, settings);
         }
     }
 
@@ -448,21 +448,15 @@ impl Source {
     }
 
     /// Finds the narrowest scope that explains an alarm; then it is a new event, or an active one grows.
-    fn alarm(
-        &mut self,
-        family: Family,
-        place: Place,
-        alarm: &Alarm,
-        trial: &Trial,
-        level: Level,
-        settings: &Settings,
-    ) {
+    fn alarm(&mut self, family: Family, place: Place, alarm: &Alarm, trial: &Trial, settings: &Settings) {
         let platform = place.platform();
+        if family == Family::Throttle && self.is_one_tenant(place, settings) {
+            return;
+        }
         let scope = self.scope_of(family, place);
         let running = self.trials_a_day(trial.of.second) * 3.0;
         let ratio = (alarm.evidence.exp() / running).max(1.0);
         let confidence = (1.0 - 1.0 / ratio).clamp(0.0, 0.9999);
-        let _ = (level, settings);
         let Some(key) = self.keys.get(&(family, place)) else { return };
         let Some(excursion) = key.excursion.as_deref() else { return };
         let mut event = Event::new(self.id, family, scope, alarm, excursion, trial.of.second, confidence);
@@ -518,6 +512,23 @@ impl Source {
                 }
             }
             self.tell(ChangeKind::Scope, trial.of.second, at);
+        }
+    }
+
+    /// Too few messages, nearly all to one tenant; the alarm comes again with the next one.
+    fn is_one_tenant(&self, place: Place, settings: &Settings) -> bool {
+        let Some(all) = self.keys.get(&(Family::Throttle, place)).and_then(|k| k.excursion.as_deref()) else {
+            return false;
+        };
+        let few = |k: f64| k >= 0.9 * all.counts.k && k < settings.tenant_messages;
+        match place {
+            Place::Domain(_) => few(all.counts.k),
+            Place::Platform(Platform::M365) => self.keys.iter().any(|((family, p), key)| {
+                *family == Family::Throttle
+                    && matches!(p, Place::Domain(_))
+                    && key.excursion.as_deref().is_some_and(|e| few(e.counts.k))
+            }),
+            _ => false,
         }
     }
 
