@@ -265,6 +265,8 @@ fn simulate(seed: u64, source: u32, volume: f64, kind: Option<Kind>) -> Simulate
         let mut signal = if r.chance(0.01) { Signal::Skip } else { Signal::Pass };
         let mut outcome = if signal == Signal::Skip { Outcome::Deferred } else { Outcome::Delivered };
         let mut stated = false;
+        // The stale list's reply is another one than the episodes'.
+        let mut reply = 0;
         let stuck = m.queue & (1 << 39) != 0;
         for (from, until, decoy) in decoys.iter().filter(|(from, until, _)| (*from..*until).contains(&now)) {
             let _ = (from, until);
@@ -275,6 +277,7 @@ fn simulate(seed: u64, source: u32, volume: f64, kind: Option<Kind>) -> Simulate
                 Decoy::Greylist(d) if m.domain == d && m.tries == 1 => signal = Signal::Busy,
                 Decoy::Stale(forest, share) if m.forest == forest && r.chance(share) => {
                     (signal, stated) = (Signal::Block, true);
+                    reply = 100;
                 }
                 _ => {}
             }
@@ -288,6 +291,7 @@ fn simulate(seed: u64, source: u32, volume: f64, kind: Option<Kind>) -> Simulate
                     _ => Signal::Block,
                 };
                 stated = signal == Signal::Block;
+                reply = 0;
             }
         }
         match signal {
@@ -309,7 +313,7 @@ fn simulate(seed: u64, source: u32, volume: f64, kind: Option<Kind>) -> Simulate
             signal,
             stated,
             queue: m.queue,
-            reply: signal as u32,
+            reply: reply + signal as u32,
             outcome,
             line: LineRef { input: 0, offset: observations.len() as u64 },
         });

@@ -57,7 +57,33 @@ impl Recent {
 #[derive(Clone, Copy, Debug, Default)]
 struct Passes {
     n: u32,
-    last: i64,
+    day: i32,
+    today: u32,
+    yesterday: u32,
+}
+
+impl Passes {
+    fn add(&mut self, second: i64) {
+        let day = second.div_euclid(DAY) as i32;
+        if day != self.day {
+            self.yesterday = if day == self.day + 1 { self.today } else { 0 };
+            self.today = 0;
+            self.day = day;
+        }
+        self.n = self.n.saturating_add(1);
+        self.today = self.today.saturating_add(1);
+    }
+
+    /// About how many in the 24 hours before: yesterday's share of them is taken as even.
+    fn day_before(&self, second: i64) -> u64 {
+        let left = 1.0 - second.rem_euclid(DAY) as f64 / DAY as f64;
+        let (today, yesterday) = match second.div_euclid(DAY) - i64::from(self.day) {
+            0 => (self.today, self.yesterday),
+            1 => (0, self.today),
+            _ => (0, 0),
+        };
+        u64::from(today) + (f64::from(yesterday) * left).round() as u64
+    }
 }
 
 /// What one platform saw in ten minutes.
@@ -213,9 +239,7 @@ impl Source {
     }
 
     fn count_pass(&mut self, place: Place, second: i64) {
-        let passes = self.passes.entry(place).or_default();
-        passes.n = passes.n.saturating_add(1);
-        passes.last = second;
+        self.passes.entry(place).or_default().add(second);
         if self.passes.len() + self.keys.len() > self.fold_at {
             self.fold(second);
         }
@@ -235,7 +259,10 @@ impl Source {
         let keys = &self.keys;
         self.recent
             .retain(|id, _| keys.contains_key(id) || matches!(id.1, Place::Platform(_) | Place::Forest(_)));
-        self.passes.retain(|_, passes| now - passes.last < 4 * WEEK);
+        let today = now.div_euclid(DAY);
+        self.passes.retain(|place, passes| {
+            today - i64::from(passes.day) < 28 || !matches!(place, Place::Domain(_) | Place::Sender(_))
+        });
         self.fold_at = ((self.passes.len() + self.keys.len()) * 2).max(1024);
     }
 
@@ -267,17 +294,23 @@ impl Source {
                 self.stated(family, places[0], trial, platform_before);
             }
         }
-        for (at, place) in places.iter().enumerate() {
+        for place in places {
             // A domain's history begins with its key: most domains never need one.
             let id = (family, *place);
-            if at == 0
-                || !matches!(place, Place::Domain(_) | Place::Sender(_))
-                || self.keys.contains_key(&id)
-                || refused
-            {
-                let refused = if refused { u64::from(trial.refused) } else { 0 };
-                self.recent.entry(id).or_default().add(trial.of.second, u64::from(trial.attempts), refused);
+            let is_many = matches!(place, Place::Domain(_) | Place::Sender(_));
+            if is_many && !refused && !self.recent.contains_key(&id) {
+                continue;
             }
+            let passes = &self.passes;
+            let recent = self.recent.entry(id).or_insert_with(|| {
+                let mut recent = Recent::default();
+                if is_many && let Some(before) = passes.get(place).map(|p| p.day_before(trial.of.second)) {
+                    recent.add(trial.of.second - 3600, before, 0);
+                }
+                recent
+            });
+            let refused = if refused { u64::from(trial.refused) } else { 0 };
+            recent.add(trial.of.second, u64::from(trial.attempts), refused);
         }
         if !counts || in_rate_event {
             return;

@@ -391,3 +391,63 @@ fn another_source_takes_over() {
     assert_eq!(takeover.source_ip.as_deref(), Some("192.0.0.3"));
     assert!(takeover.factor > 3.0);
 }
+
+#[test]
+fn busy_for_hours_is_an_onset_in_the_end() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 4000, pass);
+    // Every message is deferred, again and again.
+    for i in 0..200_u64 {
+        for again in 0..4 {
+            mail.add(begin + i as i64 * 20 + again * 400, Signal::Busy).queue = 500_000 + i;
+        }
+    }
+    let found = mail.detect(begin + 3 * 3600);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].family, Family::Throttle);
+    assert!(found.onsets[0].decided_at.seconds >= begin + 600);
+    assert!(found.onsets[0].backoff.is_some_and(|b| b.retries > Some(100)));
+}
+
+#[test]
+fn bit_by_bit_is_the_same_as_at_once() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 2000, pass);
+    mail.steady(begin, begin + 7200, 2000, block);
+    mail.steady(begin + 7200, begin + DAY, 2000, pass);
+    mail.list.sort_by(|a, b| content_order(a, b, &Test));
+    let mut whole = Detector::new(Settings::default());
+    let mut live = Detector::new(Settings::default());
+    for o in &mail.list {
+        whole.push(o);
+        live.push(o);
+        live.advance(o.second + 1);
+        if o.second % 97 == 0 {
+            live = live.clone();
+        }
+    }
+    whole.finish(begin + DAY);
+    live.finish(begin + DAY);
+    let show = |d: &Detector| d.events().map(|e| resolve(e, &Test)).collect::<Vec<_>>();
+    assert_eq!(show(&whole).len(), 1);
+    assert_eq!(show(&whole), show(&live));
+}
+
+#[test]
+fn one_cause_on_both_platforms_is_one_event() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    for i in 0..8000 {
+        let refused = i >= 7000;
+        let o = mail.add(T0 + i * 38, if refused { Signal::Block } else { Signal::Pass });
+        if i % 2 == 0 {
+            (o.platform, o.forest, o.domain) = (Platform::M365, 0, (i / 2 % 4) as u32);
+        }
+    }
+    let found = mail.detect(begin + DAY);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].platform, None);
+    assert!(found.onsets[0].during.refused >= 998, "{:?}", found.onsets[0].during);
+}
