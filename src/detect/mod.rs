@@ -89,7 +89,8 @@ impl Detector {
         sources[at].push(observation, &self.settings);
     }
 
-    /// Decides what is pending of seconds before this one.
+    /// Decides what is pending of seconds before this one. Only for a frontier that nothing older will cross: what
+    /// comes later of a second that is decided counts as another second of its own.
     pub fn advance(&mut self, second: i64) {
         for source in &mut self.sources {
             source.flush_before(second, &self.settings);

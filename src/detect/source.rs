@@ -283,14 +283,13 @@ impl Source {
             running.n += 1.0;
             running.k += f64::from(u8::from(refused));
         }
-        let last_day = self.recent.get(&(family, places[0])).map(|r| r.day_before(trial.of.second));
         let mut in_rate_event = false;
         if let Some(at) = self.covering(family, places) {
             in_rate_event = self.events[at].basis == super::onset::Basis::Rate;
             self.in_event(at, places, trial, refused, counts, settings);
         } else if refused && trial.of.stated && family == Family::Block {
-            let usual = last_day.unwrap_or_default().attempts;
-            if usual < settings.stated_below {
+            let last_day = self.recent.get(&(family, places[0])).map(|r| r.day_before(trial.of.second));
+            if last_day.unwrap_or_default().attempts < settings.stated_below {
                 self.stated(family, places[0], trial, platform_before);
             }
         }
