@@ -286,6 +286,7 @@ fn simulate(seed: u64, source: u32, volume: f64, kind: Option<Kind>) -> Simulate
             let p = episode.refuses(&m, now);
             if p > 0.0 && r.chance(p) {
                 signal = match episode.kind {
+                    Kind::Throttle if episode.what % 2 == 0 => Signal::Busy,
                     Kind::Throttle => Signal::Throttle,
                     Kind::Auth => Signal::Auth,
                     _ => Signal::Block,
@@ -481,6 +482,7 @@ impl Score {
             };
             let wanted = match e.family() {
                 Family::Block => Signal::Block,
+                Family::Throttle if e.what % 2 == 0 => Signal::Busy,
                 Family::Throttle => Signal::Throttle,
                 Family::Auth => Signal::Auth,
             };
