@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::microsoft::Platform;
+use crate::record::Outcome;
 
 use super::Settings;
 use super::key::{Alarm, Counts, Excursion, add_reply, gain, usual_share};
@@ -82,7 +83,7 @@ pub struct PlaceTally {
     pub refusals: u64,
     pub first_refused: i64,
     pub last_refused: i64,
-    /// The first pass after the last refusal.
+    /// The first accepted attempt after the last refusal.
     pub first_accepted: Option<i64>,
 }
 
@@ -229,8 +230,10 @@ impl Event {
         self.last_attempt = trial.of.second;
         self.during.attempts += u64::from(trial.attempts);
         if !refused {
-            self.last_accepted = Some(trial.of.second);
-            if self.waiting.remove(&queue) {
+            if trial.of.outcome == Outcome::Delivered {
+                self.last_accepted = Some(trial.of.second);
+            }
+            if trial.of.outcome != Outcome::Deferred && self.waiting.remove(&queue) {
                 self.deferred = self.deferred.saturating_sub(1);
             }
             return;
@@ -269,7 +272,7 @@ impl Event {
             self.passes += 1;
         }
         for place in places.iter().filter(|p| !matches!(p, Place::Platform(_))) {
-            self.count_place(*place, now, refused);
+            self.count_place(*place, now, refused, trial.of.outcome == Outcome::Delivered);
         }
         if self.counts.n >= self.look_again_at {
             self.look_again_at = self.counts.n * 2.0;
@@ -301,7 +304,7 @@ impl Event {
         Effect::None
     }
 
-    fn count_place(&mut self, place: Place, now: i64, refused: bool) {
+    fn count_place(&mut self, place: Place, now: i64, refused: bool, delivered: bool) {
         let tally = match self.places.iter_mut().position(|t| t.place == place) {
             Some(at) => &mut self.places[at],
             None if self.places.len() < PLACE_LIMIT => {
@@ -326,7 +329,7 @@ impl Event {
             tally.refusals += 1;
             tally.last_refused = now;
             tally.first_accepted = None;
-        } else if tally.refusals > 0 && tally.first_accepted.is_none() {
+        } else if delivered && tally.refusals > 0 && tally.first_accepted.is_none() {
             tally.first_accepted = Some(now);
         }
     }

@@ -36,7 +36,7 @@ impl Counts {
 /// How much better "only inside is refused" explains the counts than "all alike".
 pub(super) fn gain(inside: Counts, outside: Counts, p0: f64) -> f64 {
     let all = Counts { n: inside.n + outside.n, k: inside.k + outside.k };
-    inside.log_likelihood(inside.share()) + outside.log_likelihood(p0.max(0.01).min(0.3))
+    inside.log_likelihood(inside.share()) + outside.log_likelihood(p0.clamp(0.01, 0.3))
         - all.log_likelihood(all.share())
 }
 

@@ -66,7 +66,7 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
         let until = starts.partition_point(|s| *s <= start + by);
         &facts[from..until]
     };
-    let found: Vec<(usize, usize, Option<String>, Option<Takeover>, Reading)> = facts
+    let found: Vec<_> = facts
         .iter()
         .map(|fact| {
             let event = &sources[fact.source].events[fact.event];

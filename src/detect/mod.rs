@@ -35,11 +35,14 @@ pub struct Settings {
     pub clear_after: i64,
     /// A stated refusal is an onset where fewer attempts than this were made in the last day.
     pub stated_below: u64,
+    /// Throttled messages of one and the same M365 tenant that a throttle onset needs: a few stuck messages of one
+    /// tenant are the tenant's affair, and not independent of each other.
+    pub tenant_messages: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { alpha: 0.01, untried_after: 3600, clear_after: 600, stated_below: 20 }
+        Self { alpha: 0.01, untried_after: 3600, clear_after: 600, stated_below: 20, tenant_messages: 5.0 }
     }
 }
 
@@ -86,7 +89,8 @@ impl Detector {
         sources[at].push(observation, &self.settings);
     }
 
-    /// Decides what is pending of seconds before this one.
+    /// Decides what is pending of seconds before this one. Only for a frontier that nothing older will cross: what
+    /// comes later of a second that is decided counts as another second of its own.
     pub fn advance(&mut self, second: i64) {
         for source in &mut self.sources {
             source.flush_before(second, &self.settings);

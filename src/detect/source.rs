@@ -57,7 +57,33 @@ impl Recent {
 #[derive(Clone, Copy, Debug, Default)]
 struct Passes {
     n: u32,
-    last: i64,
+    day: i32,
+    today: u32,
+    yesterday: u32,
+}
+
+impl Passes {
+    fn add(&mut self, second: i64) {
+        let day = second.div_euclid(DAY) as i32;
+        if day != self.day {
+            self.yesterday = if day == self.day + 1 { self.today } else { 0 };
+            self.today = 0;
+            self.day = day;
+        }
+        self.n = self.n.saturating_add(1);
+        self.today = self.today.saturating_add(1);
+    }
+
+    /// About how many in the 24 hours before: yesterday's share of them is taken as even.
+    fn day_before(&self, second: i64) -> u64 {
+        let left = 1.0 - second.rem_euclid(DAY) as f64 / DAY as f64;
+        let (today, yesterday) = match second.div_euclid(DAY) - i64::from(self.day) {
+            0 => (self.today, self.yesterday),
+            1 => (0, self.today),
+            _ => (0, 0),
+        };
+        u64::from(today) + (f64::from(yesterday) * left).round() as u64
+    }
 }
 
 /// What one platform saw in ten minutes.
@@ -213,9 +239,7 @@ impl Source {
     }
 
     fn count_pass(&mut self, place: Place, second: i64) {
-        let passes = self.passes.entry(place).or_default();
-        passes.n = passes.n.saturating_add(1);
-        passes.last = second;
+        self.passes.entry(place).or_default().add(second);
         if self.passes.len() + self.keys.len() > self.fold_at {
             self.fold(second);
         }
@@ -235,7 +259,10 @@ impl Source {
         let keys = &self.keys;
         self.recent
             .retain(|id, _| keys.contains_key(id) || matches!(id.1, Place::Platform(_) | Place::Forest(_)));
-        self.passes.retain(|_, passes| now - passes.last < 4 * WEEK);
+        let today = now.div_euclid(DAY);
+        self.passes.retain(|place, passes| {
+            today - i64::from(passes.day) < 28 || !matches!(place, Place::Domain(_) | Place::Sender(_))
+        });
         self.fold_at = ((self.passes.len() + self.keys.len()) * 2).max(1024);
     }
 
@@ -256,28 +283,33 @@ impl Source {
             running.n += 1.0;
             running.k += f64::from(u8::from(refused));
         }
-        let last_day = self.recent.get(&(family, places[0])).map(|r| r.day_before(trial.of.second));
         let mut in_rate_event = false;
         if let Some(at) = self.covering(family, places) {
             in_rate_event = self.events[at].basis == super::onset::Basis::Rate;
             self.in_event(at, places, trial, refused, counts, settings);
         } else if refused && trial.of.stated && family == Family::Block {
-            let usual = last_day.unwrap_or_default().attempts;
-            if usual < settings.stated_below {
+            let last_day = self.recent.get(&(family, places[0])).map(|r| r.day_before(trial.of.second));
+            if last_day.unwrap_or_default().attempts < settings.stated_below {
                 self.stated(family, places[0], trial, platform_before);
             }
         }
-        for (at, place) in places.iter().enumerate() {
+        for place in places {
             // A domain's history begins with its key: most domains never need one.
             let id = (family, *place);
-            if at == 0
-                || !matches!(place, Place::Domain(_) | Place::Sender(_))
-                || self.keys.contains_key(&id)
-                || refused
-            {
-                let refused = if refused { u64::from(trial.refused) } else { 0 };
-                self.recent.entry(id).or_default().add(trial.of.second, u64::from(trial.attempts), refused);
+            let is_many = matches!(place, Place::Domain(_) | Place::Sender(_));
+            if is_many && !refused && !self.recent.contains_key(&id) {
+                continue;
             }
+            let passes = &self.passes;
+            let recent = self.recent.entry(id).or_insert_with(|| {
+                let mut recent = Recent::default();
+                if is_many && let Some(before) = passes.get(place).map(|p| p.day_before(trial.of.second)) {
+                    recent.add(trial.of.second - 3600, before, 0);
+                }
+                recent
+            });
+            let refused = if refused { u64::from(trial.refused) } else { 0 };
+            recent.add(trial.of.second, u64::from(trial.attempts), refused);
         }
         if !counts || in_rate_event {
             return;
@@ -321,7 +353,7 @@ impl Source {
             }
         }
         if let Some((place, alarm)) = alarm {
-            self.alarm(family, place, &alarm, trial, level, settings);
+            self.alarm(family, place, &alarm, trial, settings);
         }
     }
 
@@ -448,21 +480,15 @@ impl Source {
     }
 
     /// Finds the narrowest scope that explains an alarm; then it is a new event, or an active one grows.
-    fn alarm(
-        &mut self,
-        family: Family,
-        place: Place,
-        alarm: &Alarm,
-        trial: &Trial,
-        level: Level,
-        settings: &Settings,
-    ) {
+    fn alarm(&mut self, family: Family, place: Place, alarm: &Alarm, trial: &Trial, settings: &Settings) {
         let platform = place.platform();
+        if family == Family::Throttle && self.is_one_tenant(place, settings) {
+            return;
+        }
         let scope = self.scope_of(family, place);
         let running = self.trials_a_day(trial.of.second) * 3.0;
         let ratio = (alarm.evidence.exp() / running).max(1.0);
         let confidence = (1.0 - 1.0 / ratio).clamp(0.0, 0.9999);
-        let _ = (level, settings);
         let Some(key) = self.keys.get(&(family, place)) else { return };
         let Some(excursion) = key.excursion.as_deref() else { return };
         let mut event = Event::new(self.id, family, scope, alarm, excursion, trial.of.second, confidence);
@@ -518,6 +544,23 @@ impl Source {
                 }
             }
             self.tell(ChangeKind::Scope, trial.of.second, at);
+        }
+    }
+
+    /// Too few messages, nearly all to one tenant; the alarm comes again with the next one.
+    fn is_one_tenant(&self, place: Place, settings: &Settings) -> bool {
+        let Some(all) = self.keys.get(&(Family::Throttle, place)).and_then(|k| k.excursion.as_deref()) else {
+            return false;
+        };
+        let few = |k: f64| k >= 0.9 * all.counts.k && k < settings.tenant_messages;
+        match place {
+            Place::Domain(_) => few(all.counts.k),
+            Place::Platform(Platform::M365) => self.keys.iter().any(|((family, p), key)| {
+                *family == Family::Throttle
+                    && matches!(p, Place::Domain(_))
+                    && key.excursion.as_deref().is_some_and(|e| few(e.counts.k))
+            }),
+            _ => false,
         }
     }
 

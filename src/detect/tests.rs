@@ -1,1 +1,453 @@
+//! The detector from outside its parts: what must raise an event, and what must not.
 
+use super::*;
+use crate::microsoft::{Class, Platform, Signal};
+use crate::record::Outcome;
+
+const T0: i64 = 1_770_000_000;
+const DAY: i64 = 86_400;
+
+struct Test;
+
+impl Names for Test {
+    fn source(&self, id: u32) -> SourceNames {
+        SourceNames { ip: Some(format!("192.0.{}.{}", id / 10, id % 10 + 1)), name: None, host: None }
+    }
+    fn domain(&self, id: u32) -> &str {
+        ["a.example", "b.example", "c.example", "d.example"][id as usize % 4]
+    }
+    fn forest(&self, id: u32) -> &str {
+        ["", "nam10", "nam11", "eur01", "eur02"][id as usize]
+    }
+    fn sender_domain(&self, id: u32) -> &str {
+        ["", "shop.example", "news.example"][id as usize]
+    }
+    fn reply(&self, id: u32) -> ReplyNames {
+        ReplyNames {
+            reply_id: format!("reply-{id}"),
+            smtp_code: Some(550),
+            enhanced_code: None,
+            class: if id == 0 { Class::Accepted } else { Class::IpBlock },
+        }
+    }
+    fn path(&self, _: u32) -> &'static str {
+        "mail.log"
+    }
+}
+
+#[derive(Default)]
+struct Mail {
+    list: Vec<Observation>,
+    count: u64,
+}
+
+impl Mail {
+    fn add(&mut self, second: i64, signal: Signal) -> &mut Observation {
+        self.count += 1;
+        let refused = !matches!(signal, Signal::Pass | Signal::Skip);
+        self.list.push(Observation {
+            second,
+            source: 1,
+            platform: Platform::Consumer,
+            domain: 0,
+            forest: 1 + (self.count % 4) as u32,
+            sender_domain: 2,
+            signal,
+            stated: false,
+            queue: self.count,
+            reply: u32::from(refused),
+            outcome: match signal {
+                Signal::Pass => Outcome::Delivered,
+                Signal::Block | Signal::Auth => Outcome::Bounced,
+                _ => Outcome::Deferred,
+            },
+            line: LineRef { input: 0, offset: self.count * 100 },
+        });
+        self.list.last_mut().expect("just added")
+    }
+
+    /// Evenly spread attempts, `a_day` of them a day.
+    fn steady(&mut self, from: i64, until: i64, a_day: i64, signal: impl Fn(u64) -> Signal) {
+        let step = DAY / a_day;
+        for (i, second) in (from..until).step_by(step as usize).enumerate() {
+            self.add(second, signal(i as u64));
+        }
+    }
+
+    fn detect(&mut self, end: i64) -> Detection {
+        detect(&mut self.list, &Test, Settings::default(), end, None)
+    }
+}
+
+fn pass(_: u64) -> Signal {
+    Signal::Pass
+}
+
+fn block(_: u64) -> Signal {
+    Signal::Block
+}
+
+#[test]
+fn a_full_block_at_20_and_at_some_20_000_a_day() {
+    for a_day in [20, 21_600] {
+        let mut mail = Mail::default();
+        let begin = T0 + 5 * DAY;
+        mail.steady(T0, begin, a_day, pass);
+        mail.steady(begin, begin + DAY, a_day, block);
+        mail.steady(begin + DAY, begin + 3 * DAY, a_day, pass);
+        let found = mail.detect(begin + 3 * DAY);
+        assert_eq!(found.onsets.len(), 1, "{a_day} a day");
+        let onset = &found.onsets[0];
+        assert_eq!(onset.family, Family::Block);
+        assert_eq!(onset.start.seconds, begin);
+        assert!(onset.decided_at.seconds - begin <= 3 * DAY / a_day);
+        assert_eq!(onset.platform, Some(vec!["consumer".to_owned()]));
+        assert_eq!((onset.datacenters.clone(), onset.domain.clone()), (None, None));
+        assert_eq!(onset.status, OnsetStatus::Cleared);
+        // The end is the last refusal, not the decision.
+        assert_eq!(onset.end.map(|t| t.seconds), Some(begin + DAY - DAY / a_day));
+        assert!(onset.cleared_at.map(|t| t.seconds) >= Some(begin + DAY + 600));
+        assert_eq!(onset.during.refused, a_day as u64);
+        assert_eq!(onset.lost, a_day as u64);
+        assert!(onset.confidence >= 0.99 && onset.confidence <= 0.9999);
+        let kinds: Vec<ChangeKind> = found.changes.iter().map(|c| c.0).collect();
+        assert_eq!(kinds, [ChangeKind::Onset, ChangeKind::Clear]);
+    }
+}
+
+#[test]
+fn silence_is_no_clear() {
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 3 * DAY, 2000, pass);
+    mail.steady(T0 + 3 * DAY, T0 + 3 * DAY + 7200, 2000, block);
+    // The queue is on hold for six hours, then the block goes on.
+    mail.steady(T0 + 3 * DAY + 8 * 3600, T0 + 3 * DAY + 9 * 3600, 2000, block);
+    let last = mail.list.last().expect("some").second;
+    let found = mail.detect(T0 + 4 * DAY);
+    assert_eq!(found.onsets.len(), 1);
+    let onset = &found.onsets[0];
+    assert_eq!(onset.status, OnsetStatus::Active);
+    assert_eq!(onset.untried_since.map(|t| t.seconds), Some(last));
+    assert_eq!(onset.end, None);
+}
+
+#[test]
+fn one_forest_and_then_all() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 4000, pass);
+    for i in 0..400 {
+        let forest = 1 + (i % 4) as u32;
+        let refused = forest == 1 || i >= 200;
+        mail.add(begin + i * 20, if refused { Signal::Block } else { Signal::Pass }).forest = forest;
+    }
+    let found = mail.detect(begin + DAY);
+    assert_eq!(found.onsets.len(), 1);
+    let first = &found.changes[0].2;
+    assert_eq!(first.datacenters, Some(vec!["nam10".to_owned()]));
+    let onset = &found.onsets[0];
+    assert!(found.changes.iter().any(|c| c.0 == ChangeKind::Scope));
+    assert!(onset.datacenters.as_ref().is_none_or(|d| d.len() > 1), "{:?}", onset.datacenters);
+    assert_eq!(onset.spread.len(), 4);
+    assert_eq!(onset.spread[0].forest, "nam10");
+}
+
+#[test]
+fn one_tenant() {
+    let mut mail = Mail::default();
+    for i in 0..6000 {
+        let o = mail.add(T0 + i * 40, Signal::Pass);
+        (o.platform, o.forest, o.domain) = (Platform::M365, 0, (i % 4) as u32);
+        if i >= 5000 && i % 4 == 2 {
+            (o.signal, o.outcome, o.reply) = (Signal::Block, Outcome::Bounced, 1);
+        }
+    }
+    let found = mail.detect(T0 + 240_000);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].domain.as_deref(), Some("c.example"));
+    assert_eq!(found.onsets[0].platform, Some(vec!["m365".to_owned()]));
+}
+
+#[test]
+fn a_throttle_that_ramps_up() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 2000, pass);
+    mail.steady(begin, begin + 6 * 3600, 2000, |i| {
+        if (i * 37) % 100 < i.min(90) { Signal::Throttle } else { Signal::Pass }
+    });
+    let found = mail.detect(begin + 6 * 3600);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].family, Family::Throttle);
+    assert!(found.onsets[0].deferred > 0 && found.onsets[0].lost == 0);
+    assert!(found.onsets[0].backoff.is_some_and(|b| b.accepted_per_minute > Some(0.1)));
+}
+
+#[test]
+fn an_authentication_failure_is_the_domains() {
+    let mut mail = Mail::default();
+    for i in 0..3000 {
+        let o = mail.add(T0 + i * 60, Signal::Pass);
+        o.sender_domain = 1 + (i % 2) as u32;
+        if i >= 2000 && o.sender_domain == 1 {
+            (o.signal, o.outcome, o.reply) = (Signal::Auth, Outcome::Bounced, 1);
+        }
+    }
+    let found = mail.detect(T0 + 180_000);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].family, Family::Auth);
+    assert_eq!(found.onsets[0].sender_domain.as_deref(), Some("shop.example"));
+}
+
+#[test]
+fn microsofts_own_words_count_where_there_is_little_mail() {
+    let mut mail = Mail::default();
+    for i in 0..3 {
+        mail.add(T0 + i * 10 * DAY, Signal::Block).stated = true;
+    }
+    let found = mail.detect(T0 + 21 * DAY);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].basis, Basis::Stated);
+    assert_eq!(found.onsets[0].during.attempts, 3);
+    // Not where there is much.
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 3 * DAY, 500, pass);
+    mail.add(T0 + 3 * DAY, Signal::Block).stated = true;
+    mail.steady(T0 + 3 * DAY, T0 + 4 * DAY, 500, pass);
+    assert!(mail.detect(T0 + 4 * DAY).onsets.is_empty());
+}
+
+#[test]
+fn what_is_stated_becomes_a_rate() {
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 10 * DAY, 10, pass);
+    mail.steady(T0 + 10 * DAY, T0 + 12 * DAY, 10, block);
+    for o in &mut mail.list {
+        o.stated = o.signal == Signal::Block;
+    }
+    let found = mail.detect(T0 + 12 * DAY);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.changes[0].2.basis, Basis::Stated);
+    assert_eq!(found.changes[0].1, T0 + 10 * DAY);
+    assert_eq!(found.onsets[0].basis, Basis::Rate);
+    assert_eq!(found.onsets[0].during.refused, 20);
+}
+
+#[test]
+fn decoys_raise_nothing() {
+    let quiet = |what: &str, mail: &mut Mail| {
+        let found = mail.detect(T0 + 5 * DAY);
+        assert!(found.onsets.is_empty(), "{what}: {:?}", found.onsets);
+    };
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 3 * DAY, 2000, pass);
+    mail.steady(T0 + 3 * DAY, T0 + 4 * DAY, 10_000, pass);
+    for (i, o) in mail.list.iter_mut().enumerate() {
+        if i % 2 == 0 && o.second > T0 + 3 * DAY {
+            o.outcome = Outcome::Bounced;
+        }
+    }
+    quiet("unknown recipients, content, a surge: all passes", &mut mail);
+
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 4 * DAY, 2000, pass);
+    for i in 0..40 {
+        let o = mail.add(T0 + 3 * DAY + i * 600, Signal::Throttle);
+        (o.platform, o.domain, o.forest, o.queue) = (Platform::M365, 1, 0, 77);
+    }
+    quiet("one stuck message", &mut mail);
+
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 3 * DAY, 2000, pass);
+    for blip in 0..5 {
+        let begin = T0 + 3 * DAY + blip * 1200;
+        mail.steady(begin, begin + 240, 2000, |_| Signal::Busy);
+        mail.steady(begin + 240, begin + 1200, 2000, pass);
+    }
+    quiet("a train of blips", &mut mail);
+
+    let mut mail = Mail::default();
+    for i in 0..4000_u64 {
+        mail.add(T0 + i as i64 * 60, Signal::Busy).queue = 100_000 + i;
+        mail.add(T0 + i as i64 * 60 + 30, Signal::Pass).queue = 100_000 + i;
+    }
+    quiet("greylisting", &mut mail);
+
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 3 * DAY, 2000, pass);
+    mail.steady(
+        T0 + 3 * DAY,
+        T0 + 3 * DAY + 1800,
+        2000,
+        |i| if i == 20 { Signal::Block } else { Signal::Pass },
+    );
+    quiet("one stale refusal", &mut mail);
+
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 4 * DAY, 2000, |i| if i % 3 == 0 { Signal::Skip } else { Signal::Pass });
+    quiet("what says nothing", &mut mail);
+}
+
+#[test]
+fn recipients_of_one_transaction_are_one_trial() {
+    let mut mail = Mail::default();
+    mail.steady(T0, T0 + 3 * DAY, 1000, pass);
+    for _ in 0..50 {
+        let o = mail.add(T0 + 3 * DAY, Signal::Block);
+        (o.queue, o.forest) = (5, 1);
+    }
+    mail.steady(T0 + 3 * DAY + 1, T0 + 4 * DAY, 1000, pass);
+    assert!(mail.detect(T0 + 4 * DAY).onsets.is_empty());
+}
+
+#[test]
+fn order_and_numbering_do_not_matter() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 3000, pass);
+    for i in 0..300 {
+        let o = mail.add(begin + i, if i % 3 == 0 { Signal::Pass } else { Signal::Block });
+        o.forest = 1 + (i % 4) as u32;
+    }
+    let expected = mail.detect(begin + DAY);
+    assert_eq!(expected.onsets.len(), 1);
+    mail.list.reverse();
+    assert_eq!(mail.detect(begin + DAY), expected);
+
+    /// The same names under other numbers.
+    struct Renumbered;
+    impl Names for Renumbered {
+        fn source(&self, id: u32) -> SourceNames {
+            Test.source(id - 90)
+        }
+        fn domain(&self, id: u32) -> &str {
+            Test.domain(3 - id)
+        }
+        fn forest(&self, id: u32) -> &str {
+            ["", "eur02", "eur01", "nam11", "nam10"][id as usize]
+        }
+        fn sender_domain(&self, id: u32) -> &str {
+            ["", "news.example", "shop.example"][id as usize]
+        }
+        fn reply(&self, id: u32) -> ReplyNames {
+            Test.reply(1 - id)
+        }
+        fn path(&self, _: u32) -> &'static str {
+            "mail.log"
+        }
+    }
+    for o in &mut mail.list {
+        (o.source, o.domain, o.forest) = (o.source + 90, 3 - o.domain, 5 - o.forest);
+        (o.sender_domain, o.reply) = (3 - o.sender_domain, 1 - o.reply);
+    }
+    let renumbered = detect(&mut mail.list, &Renumbered, Settings::default(), begin + DAY, None);
+    assert_eq!(renumbered, expected);
+}
+
+/// Mail of several sources, those in `hit` blocked from the same quarter of an hour on.
+fn several(sources: u32, hit: impl Fn(u32) -> bool) -> Detection {
+    let mut mail = Mail::default();
+    let begin = T0 + 9 * DAY;
+    for source in 0..sources {
+        let from = mail.list.len();
+        mail.steady(T0, begin, 500, pass);
+        mail.steady(begin, begin + 7200, 500, |_| if hit(source) { Signal::Block } else { Signal::Pass });
+        for o in &mut mail.list[from..] {
+            o.source = source * 7;
+        }
+    }
+    mail.detect(begin + 7200)
+}
+
+#[test]
+fn yours_or_theirs() {
+    let theirs = several(4, |_| true);
+    assert_eq!(theirs.onsets.len(), 4);
+    assert!(theirs.onsets.iter().all(|o| o.reading.verdict == "theirs"), "{:?}", theirs.onsets[0].reading);
+    assert!(theirs.onsets[0].reading.reasons[0].starts_with("4 of 4 sources"));
+    let yours = several(9, |source| source == 3);
+    assert_eq!(yours.onsets.len(), 1);
+    assert_eq!(yours.onsets[0].reading.verdict, "yours");
+    let unknown = several(2, |_| true);
+    assert!(unknown.onsets.iter().all(|o| o.reading.verdict == "cannot tell"));
+    // 0 and 7 share a /24.
+    assert_eq!(unknown.onsets[0].range.as_deref(), Some("192.0.0.0/24"));
+}
+
+#[test]
+fn another_source_takes_over() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 1000, pass);
+    mail.steady(begin, begin + 7200, 1000, block);
+    let own = mail.list.len();
+    mail.steady(T0, begin, 1000, pass);
+    mail.steady(begin, begin + 7200, 4000, pass);
+    for o in &mut mail.list[own..] {
+        o.source = 2;
+    }
+    let found = mail.detect(begin + 7200);
+    let takeover = found.onsets[0].takeover.as_ref().expect("linked");
+    assert_eq!(takeover.source_ip.as_deref(), Some("192.0.0.3"));
+    assert!(takeover.factor > 3.0);
+}
+
+#[test]
+fn busy_for_hours_is_an_onset_in_the_end() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 4000, pass);
+    // Every message is deferred, again and again.
+    for i in 0..200_u64 {
+        for again in 0..4 {
+            mail.add(begin + i as i64 * 20 + again * 400, Signal::Busy).queue = 500_000 + i;
+        }
+    }
+    let found = mail.detect(begin + 3 * 3600);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].family, Family::Throttle);
+    assert!(found.onsets[0].decided_at.seconds >= begin + 600);
+    assert!(found.onsets[0].backoff.is_some_and(|b| b.retries > Some(100)));
+}
+
+#[test]
+fn bit_by_bit_is_the_same_as_at_once() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 2000, pass);
+    mail.steady(begin, begin + 7200, 2000, block);
+    mail.steady(begin + 7200, begin + DAY, 2000, pass);
+    mail.list.sort_by(|a, b| content_order(a, b, &Test));
+    let mut whole = Detector::new(Settings::default());
+    let mut live = Detector::new(Settings::default());
+    for o in &mail.list {
+        whole.push(o);
+        live.push(o);
+        live.advance(o.second + 1);
+        if o.second % 97 == 0 {
+            live = live.clone();
+        }
+    }
+    whole.finish(begin + DAY);
+    live.finish(begin + DAY);
+    let show = |d: &Detector| d.events().map(|e| resolve(e, &Test)).collect::<Vec<_>>();
+    assert_eq!(show(&whole).len(), 1);
+    assert_eq!(show(&whole), show(&live));
+}
+
+#[test]
+fn one_cause_on_both_platforms_is_one_event() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    for i in 0..8000 {
+        let refused = i >= 7000;
+        let o = mail.add(T0 + i * 38, if refused { Signal::Block } else { Signal::Pass });
+        if i % 2 == 0 {
+            (o.platform, o.forest, o.domain) = (Platform::M365, 0, (i / 2 % 4) as u32);
+        }
+    }
+    let found = mail.detect(begin + DAY);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].platform, None);
+    assert!(found.onsets[0].during.refused >= 998, "{:?}", found.onsets[0].during);
+}

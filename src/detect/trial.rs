@@ -106,6 +106,11 @@ pub(super) struct Trial {
 /// Puts the attempts of one second, in [`content_order`], together to trials, in the order of those that decide.
 pub(super) fn group(second: &[Observation], trials: &mut Vec<Trial>) {
     trials.clear();
+    if let [only] = second {
+        let refused = u32::from(is_refusal(only.signal));
+        trials.push(Trial { of: *only, attempts: 1, refused, bounced: only.outcome == Outcome::Bounced });
+        return;
+    }
     let mut taken: Vec<(usize, Trial)> = Vec::with_capacity(second.len());
     let mut index: foldhash::HashMap<(u64, Platform, u32), usize> = foldhash::HashMap::default();
     for (at, observation) in second.iter().enumerate() {
@@ -115,7 +120,7 @@ pub(super) fn group(second: &[Observation], trials: &mut Vec<Trial>) {
             refused: u32::from(is_refusal(observation.signal)),
             bounced: observation.outcome == Outcome::Bounced,
         };
-        if observation.queue == 0 || second.len() == 1 {
+        if observation.queue == 0 {
             taken.push((at, single));
             continue;
         }
