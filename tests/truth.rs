@@ -23,13 +23,15 @@ struct Run {
 }
 
 fn runs() -> Vec<Run> {
-    let postfix = |inputs| Run { folder: "postfix", inputs, differs: 1, mapped: true, without_source: false };
+    // One reply was cut at 2000 bytes, before its host tag; and syslog lost a line that the journal has.
+    let journal = |inputs| Run { folder: "postfix", inputs, differs: 1, mapped: true, without_source: false };
+    let postfix = |inputs| Run { differs: 2, ..journal(inputs) };
     let exim = |inputs| Run { folder: "exim", inputs, differs: 11, mapped: false, without_source: false };
     vec![
         postfix(vec!["mail.log.gz"]),
         postfix(vec!["mail-iso.log.gz"]),
-        postfix(vec!["journal.json.gz"]),
-        postfix(vec!["journal-short-iso.log.gz"]),
+        journal(vec!["journal.json.gz"]),
+        journal(vec!["journal-short-iso.log.gz"]),
         postfix(vec!["rot-create"]),
         postfix(vec!["rot-copytruncate"]),
         Run {
@@ -158,11 +160,15 @@ fn attempts_equal_the_servers_own_journal() {
     }
 }
 
+/// The journal has the delivery of this message, syslog's files do not.
+const LOST_BY_SYSLOG: &str = "4375FA67A";
+
 #[test]
 fn the_forms_of_one_log_give_the_same_events() {
     let plain = |run: &Run| -> Vec<String> {
         let mut lines: Vec<String> = read(run)
             .into_iter()
+            .filter(|event| event["queue_id"] != LOST_BY_SYSLOG)
             .map(|mut event| {
                 let fields = event.as_object_mut().expect("an object");
                 // The journal's own stamp is the reader's, some milliseconds later.

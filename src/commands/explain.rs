@@ -7,10 +7,17 @@ use crate::{export, microsoft};
 
 use super::output::{self, Failure};
 
+/// Columns of the text: fits a terminal, and a mail.
+const WIDTH: usize = 96;
+
 /// Says what a code, tag or reply means; status 1 where nothing is known.
 pub fn run(args: &ExplainArgs) -> Result<u8, Failure> {
     if args.list {
-        output::print(export::explain::list().as_bytes())?;
+        let text = match args.format {
+            ExplainFormat::Text => export::explain::list_text(),
+            ExplainFormat::Json => export::explain::list_json().map_err(io::Error::from)?,
+        };
+        output::print(text.as_bytes())?;
         return Ok(0);
     }
     let input = match args.input.as_slice() {
@@ -23,8 +30,8 @@ pub fn run(args: &ExplainArgs) -> Result<u8, Failure> {
     };
     let explanation = microsoft::explain(&input);
     let text = match args.format {
-        ExplainFormat::Text => export::explain::text(&explanation),
-        ExplainFormat::Json => export::explain::json(&explanation),
+        ExplainFormat::Text => export::explain::text(&explanation, WIDTH),
+        ExplainFormat::Json => export::explain::json(&explanation).map_err(io::Error::from)?,
     };
     output::print(text.as_bytes())?;
     Ok(u8::from(explanation.matches.is_empty()))
