@@ -20,3 +20,4 @@ pub mod detect;
 pub mod engine;
 pub mod microsoft;
 pub mod record;
+pub mod view;
