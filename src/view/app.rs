@@ -37,6 +37,34 @@ pub enum ExportRequest<'a> {
     Lines { filter: &'a Filter, lines: &'a LineList },
 }
 
+/// Where the view's data comes from: a running engine, or a story in a test. Nothing here may block.
+pub trait Feed {
+    /// The newest snapshot for the filter last set; `version` tells whether it is another one.
+    fn snapshot(&self) -> Arc<Snapshot>;
+    fn set_filter(&self, filter: Filter);
+    fn find_lines(&self, filter: Filter);
+    /// What the last search has found so far; the same `Arc` as long as there is nothing new.
+    fn lines(&self) -> Arc<LineList>;
+}
+
+impl Feed for Session {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot()
+    }
+
+    fn set_filter(&self, filter: Filter) {
+        self.set_filter(filter);
+    }
+
+    fn find_lines(&self, filter: Filter) {
+        self.find_lines(filter);
+    }
+
+    fn lines(&self) -> Arc<LineList> {
+        self.lines()
+    }
+}
+
 /// What the view needs from outside.
 pub struct ViewOptions {
     /// In which times are told.
@@ -125,7 +153,7 @@ fn restore_on_panic() {
 
 /// Shows a session until the user leaves, or a signal ends it. Keys come from the terminal even where stdin is data.
 /// The terminal is given back on every way out. An error is one of the terminal.
-pub fn run(session: &Session, options: ViewOptions) -> io::Result<()> {
+pub fn run(session: &dyn Feed, options: ViewOptions) -> io::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let suspend = Arc::new(AtomicBool::new(false));
     let mut hooks = Vec::new();
@@ -142,7 +170,7 @@ pub fn run(session: &Session, options: ViewOptions) -> io::Result<()> {
 }
 
 struct App<'a> {
-    session: &'a Session,
+    session: &'a dyn Feed,
     options: ViewOptions,
     terminal: Terminal<CrosstermBackend<io::Stdout>>,
     state: State,
@@ -155,7 +183,7 @@ struct App<'a> {
 }
 
 impl<'a> App<'a> {
-    fn new(session: &'a Session, mut options: ViewOptions) -> io::Result<Self> {
+    fn new(session: &'a dyn Feed, mut options: ViewOptions) -> io::Result<Self> {
         let guard = Guard;
         enter(options.mouse)?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
@@ -224,7 +252,9 @@ impl<'a> App<'a> {
             }
         }
         let lines = self.session.lines();
-        if !Arc::ptr_eq(&lines, &self.lines) && !self.state.frozen {
+        let is_same = Arc::ptr_eq(&lines, &self.lines)
+            || lines.lines.is_empty() && self.lines.lines.is_empty() && lines.complete == self.lines.complete;
+        if !is_same && !self.state.frozen {
             self.lines = lines;
             self.feed(Message::Data)?;
         }

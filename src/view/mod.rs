@@ -16,7 +16,7 @@ mod text;
 mod theme;
 mod update;
 
-pub use app::{ExportFn, ExportRequest, ViewOptions, run};
+pub use app::{ExportFn, ExportRequest, Feed, ViewOptions, run};
 pub use clock::Clock;
 pub use columns::{Column, Tab};
 pub use keys::{Action, BadKey, Key, Keymap, View};

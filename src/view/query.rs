@@ -135,7 +135,8 @@ fn moment(text: &str, now: i64, clock: &Clock) -> Result<Option<(i64, i64)>, Str
     if let Some(back) = relative(text) {
         return Ok(Some((now - back, now - back)));
     }
-    let minute = |m: ZonedDateTime, exact: bool| Some((seconds(&m), seconds(&m) + if exact { 0 } else { 59 }));
+    let minute =
+        |m: ZonedDateTime, exact: bool| Some((seconds(&m), seconds(&m) + if exact { 0 } else { 59 }));
     let exact = text.matches(':').count() > 1;
     if text.contains(':')
         && !text.contains(['-', ' ', 'T'])
