@@ -62,7 +62,7 @@ impl Clock {
 }
 
 /// `4 h 51 m`, two units at most.
-pub fn duration(seconds: i64) -> String {
+pub(super) fn duration(seconds: i64) -> String {
     let s = seconds.max(0);
     let (d, h, m) = (s / 86_400, s / 3600 % 24, s / 60 % 60);
     match s {

@@ -111,7 +111,7 @@ impl Column {
 }
 
 /// The columns of a table from left to right, with how much each is needed (0 most).
-pub fn columns(tab: Tab) -> &'static [(Column, u8)] {
+pub(super) fn columns(tab: Tab) -> &'static [(Column, u8)] {
     use Column::*;
     match tab {
         Tab::Sources => &[
@@ -155,7 +155,7 @@ pub fn columns(tab: Tab) -> &'static [(Column, u8)] {
 
 /// A column on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placed {
+pub(super) struct Placed {
     pub column: Column,
     pub x: u16,
     pub width: u16,
@@ -165,7 +165,7 @@ pub struct Placed {
 const GAP: u16 = 2;
 
 /// The columns that fit into `width` cells, the needed ones first; what is left over goes to the names.
-pub fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
+pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let digits = text::group(snapshot.totals.counts.attempts).len() as u16;
     let name = widest(tab, snapshot).clamp(10, 46);
     let want = |column: Column| match column {
@@ -402,7 +402,7 @@ pub struct Sort {
 }
 
 /// Sorts row numbers of a table; equal ones keep their order.
-pub fn sort(order: &mut [u32], tab: Tab, snapshot: &Snapshot, sort: Sort) {
+pub(super) fn sort(order: &mut [u32], tab: Tab, snapshot: &Snapshot, sort: Sort) {
     if let Some(column) = sort.column {
         order.sort_by(|&a, &b| {
             let (Some(a), Some(b)) = (Row::of(tab, snapshot, a as usize), Row::of(tab, snapshot, b as usize))
@@ -418,7 +418,7 @@ pub fn sort(order: &mut [u32], tab: Tab, snapshot: &Snapshot, sort: Sort) {
 }
 
 /// State of a source as symbol and word.
-pub fn status_word(status: Status) -> &'static str {
+pub(super) fn status_word(status: Status) -> &'static str {
     match status {
         Status::Blocked => "■ BLOCKED",
         Status::Throttled => "▲ THROTTLED",
@@ -427,7 +427,7 @@ pub fn status_word(status: Status) -> &'static str {
 }
 
 /// The short name of a reply that people talk about: its tag where its id tells it (`S3140`), else its codes.
-pub fn code(reply_id: &str, smtp: Option<u16>, enhanced: Option<&str>) -> String {
+pub(super) fn code(reply_id: &str, smtp: Option<u16>, enhanced: Option<&str>) -> String {
     let tag = reply_id.rsplit('-').next().unwrap_or("");
     if tag.len() == 5 && tag.starts_with('s') && tag[1..].bytes().all(|b| b.is_ascii_digit()) {
         return tag.to_ascii_uppercase();

@@ -7,7 +7,7 @@ use crate::aggregate::Snapshot;
 
 /// Panels of the overview; an absent one has no area.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Areas {
+pub(super) struct Areas {
     pub header: Rect,
     pub crumbs: Rect,
     pub news: Rect,
@@ -28,19 +28,19 @@ pub struct Areas {
 
 impl Areas {
     /// How many blocks are seen at once.
-    pub fn blocks_shown(&self) -> usize {
+    pub(super) fn blocks_shown(&self) -> usize {
         let frame = if self.framed { 2 } else { 0 };
         usize::from(self.blocks.height.saturating_sub(frame) / self.block_lines.max(1)).max(1)
     }
 
     /// How many rows of a table are seen at once.
-    pub fn table_rows(&self) -> usize {
+    pub(super) fn table_rows(&self) -> usize {
         usize::from(self.table.height.saturating_sub(3))
     }
 }
 
 /// Width from which the advice has a panel of its own.
-pub const WIDE: u16 = 110;
+pub(super) const WIDE: u16 = 110;
 
 /// ```text
 /// wide (110 and more)             narrow                tiny (under 60x15)
@@ -53,7 +53,7 @@ pub const WIDE: u16 = 110;
 /// ├────────── footer ─────────┤   └─────────────────┘
 /// └───────────────────────────┘   chart: one line under 80x20
 /// ```
-pub fn overview(state: &State, snapshot: &Snapshot) -> Areas {
+pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
     let (w, h) = state.size;
     let mut areas = Areas { block_lines: if w >= 150 { 1 } else { 2 }, framed: true, ..Areas::default() };
     let mut y = 0;
@@ -130,7 +130,7 @@ pub fn overview(state: &State, snapshot: &Snapshot) -> Areas {
 
 /// Parts of every other view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sub {
+pub(super) struct Sub {
     pub header: Rect,
     pub body: Rect,
     pub footer: Rect,
@@ -143,7 +143,7 @@ pub struct Sub {
 /// ├─ footer ─┤
 /// └──────────┘
 /// ```
-pub fn sub(state: &State) -> Sub {
+pub(super) fn sub(state: &State) -> Sub {
     let (w, h) = state.size;
     let (top, foot) = (u16::from(h >= 8), u16::from(h >= 6));
     Sub {
@@ -155,7 +155,7 @@ pub fn sub(state: &State) -> Sub {
 }
 
 /// A frame's inside.
-pub fn inside(area: Rect) -> Rect {
+pub(super) fn inside(area: Rect) -> Rect {
     Rect::new(
         area.x + 1.min(area.width),
         area.y + 1.min(area.height),
@@ -165,7 +165,7 @@ pub fn inside(area: Rect) -> Rect {
 }
 
 /// Titles of the tabs on the table's upper border: where each begins and how wide it is.
-pub fn tabs(table: Rect) -> [(u16, u16); 4] {
+pub(super) fn tabs(table: Rect) -> [(u16, u16); 4] {
     let titles: [u16; 4] = if table.width >= 52 { [9, 9, 13, 9] } else { [4, 4, 4, 4] };
     let mut x = table.x + 2;
     titles.map(|w| {
@@ -176,11 +176,11 @@ pub fn tabs(table: Rect) -> [(u16, u16); 4] {
 }
 
 /// Cells of the y axis' numbers.
-pub const AXIS: u16 = 7;
+pub(super) const AXIS: u16 = 7;
 
 /// How the series is spread over the chart's columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Plot {
+pub(super) struct Plot {
     /// Where the columns stand.
     pub area: Rect,
     /// Unix seconds of the first bar's begin.
@@ -198,7 +198,7 @@ const NICE: [i64; 28] = [
 ];
 
 impl Plot {
-    pub fn new(area: Rect, snapshot: &Snapshot) -> Self {
+    pub(super) fn new(area: Rect, snapshot: &Snapshot) -> Self {
         let series = &snapshot.series;
         let columns = i64::from(area.width).max(1);
         if series.buckets.is_empty() || series.width_s <= 0 || area.width == 0 {
@@ -221,13 +221,13 @@ impl Plot {
     }
 
     /// The bar at a column of the area.
-    pub fn bar(&self, column: u16) -> Option<usize> {
+    pub(super) fn bar(&self, column: u16) -> Option<usize> {
         (column < self.area.width && self.bars > 0)
             .then(|| usize::from(column) * self.bars / usize::from(self.area.width))
     }
 
     /// The first column of the bar that holds this time.
-    pub fn column(&self, seconds: i64) -> Option<u16> {
+    pub(super) fn column(&self, seconds: i64) -> Option<u16> {
         if self.bars == 0 || seconds < self.start {
             return None;
         }
@@ -238,7 +238,7 @@ impl Plot {
     }
 
     /// When a bar begins.
-    pub fn time(&self, bar: usize) -> i64 {
+    pub(super) fn time(&self, bar: usize) -> i64 {
         self.start + bar as i64 * self.width_s
     }
 }
@@ -252,7 +252,7 @@ impl Plot {
 /// │        09:00  10:00        │
 /// ╰────────────────────────────╯
 /// ```
-pub fn plot(areas: &Areas, snapshot: &Snapshot) -> Plot {
+pub(super) fn plot(areas: &Areas, snapshot: &Snapshot) -> Plot {
     let chart = areas.chart;
     if areas.spark {
         let area = Rect { x: chart.x + 1, width: chart.width.saturating_sub(30), ..chart };

@@ -9,13 +9,13 @@ use crate::aggregate::Patterns;
 
 /// A filter as typed: what becomes breadcrumbs, and the words that stay with the table in view.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query {
+pub(super) struct Query {
     pub crumbs: Vec<Crumb>,
     pub words: String,
 }
 
 /// Splits `source:192.0.2.* !domain:live.com hotmail` into crumbs and words.
-pub fn filter(text: &str) -> Result<Query, String> {
+pub(super) fn filter(text: &str) -> Result<Query, String> {
     let mut query = Query::default();
     for token in text.split_whitespace() {
         let (negated, body) = match token.strip_prefix('!') {
@@ -53,10 +53,10 @@ fn is_word(text: &str) -> bool {
 
 /// The words of a table's filter: every one must be in the name (or match it as a glob), none with `!` may.
 #[derive(Clone, Debug, Default)]
-pub struct Words(Vec<Patterns>);
+pub(super) struct Words(Vec<Patterns>);
 
 impl Words {
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let word = |token: &str| {
             let (negated, body) = match token.strip_prefix('!') {
                 Some(rest) => ("!", rest),
@@ -74,21 +74,21 @@ impl Words {
         Self(text.split_whitespace().filter(|t| *t != "!").filter_map(word).collect())
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub fn matches(&self, name: &str) -> bool {
+    pub(super) fn matches(&self, name: &str) -> bool {
         self.0.iter().all(|p| p.matches(std::iter::once(name)))
     }
 }
 
 /// From and until in Unix seconds, each inclusive and open where missing.
-pub type Span = (Option<i64>, Option<i64>);
+pub(super) type Span = (Option<i64>, Option<i64>);
 
 /// Reads a time range: `14:30`, `-2h`, `yesterday`, `09:00 to 10:30`, `2026-05-10`, `2026-05-10 13:00`. Relative ones
 /// count back from `now`, the newest line.
-pub fn span(text: &str, now: i64, clock: &Clock) -> Result<Span, String> {
+pub(super) fn span(text: &str, now: i64, clock: &Clock) -> Result<Span, String> {
     let text = text.trim();
     if text.is_empty() || text == "all" {
         return Ok((None, None));

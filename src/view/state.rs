@@ -116,7 +116,7 @@ impl Crumb {
 
 /// What the crumbs leave, on the ground of what the command line asked for. Of one field the last crumb that includes
 /// something decides (a row one drills into lies inside the earlier ones); exclusions add up.
-pub fn filter(base: &Filter, crumbs: &[Crumb]) -> Filter {
+pub(super) fn filter(base: &Filter, crumbs: &[Crumb]) -> Filter {
     let mut filter = base.clone();
     for field in Field::ALL {
         let picks = || {
@@ -442,7 +442,7 @@ impl State {
 }
 
 /// What tells a log line from all others.
-pub fn line_key(line: &crate::engine::LogLine) -> String {
+pub(super) fn line_key(line: &crate::engine::LogLine) -> String {
     format!("{}:{}", line.offset, line.path)
 }
 
@@ -477,7 +477,7 @@ fn show(list: &mut List, rows: usize) {
 }
 
 /// The filter of the lines behind a block, on the ground of what is filtered already.
-pub fn onset_filter(base: &Filter, onset: &Onset) -> Filter {
+pub(super) fn onset_filter(base: &Filter, onset: &Onset) -> Filter {
     let mut crumbs = Vec::new();
     let mut pick = |field, values: &[String]| {
         crumbs.push(Crumb::Pick { field, patterns: values.to_vec(), label: String::new() });
@@ -510,7 +510,7 @@ pub fn onset_filter(base: &Filter, onset: &Onset) -> Filter {
 }
 
 /// Source of a block as called on screens, cleaned.
-pub fn onset_source(onset: &Onset) -> String {
+pub(super) fn onset_source(onset: &Onset) -> String {
     let name = onset.source_ip.as_deref().or(onset.source_name.as_deref()).or(onset.host.as_deref());
     let name = match (&onset.sender_domain, name) {
         (Some(domain), _) if onset.family == Family::Auth => domain,
@@ -521,7 +521,7 @@ pub fn onset_source(onset: &Onset) -> String {
 }
 
 /// Symbol and word of a block's state.
-pub fn onset_word(onset: &Onset) -> &'static str {
+pub(super) fn onset_word(onset: &Onset) -> &'static str {
     match (onset.status, onset.family) {
         (OnsetStatus::Cleared, _) => "· cleared",
         (_, Family::Block) => "■ BLOCKED",
@@ -531,7 +531,7 @@ pub fn onset_word(onset: &Onset) -> &'static str {
 }
 
 /// `■ 192.0.2.25 BLOCKED since …` for the news line.
-pub fn news_text(onset: &Onset, clock: &Clock) -> String {
+pub(super) fn news_text(onset: &Onset, clock: &Clock) -> String {
     let source = onset_source(onset);
     let code = columns::code(&onset.reply_id, onset.smtp_code, onset.enhanced_code.as_deref());
     match onset.status {

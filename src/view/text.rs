@@ -7,18 +7,18 @@ use std::fmt::Write as _;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How much of one text from a log is ever looked at for a screen.
-pub const MOST_CHARS: usize = 4096;
+pub(super) const MOST_CHARS: usize = 4096;
 
 /// At most so many marks on one character: more would grow into the lines above.
 const MOST_MARKS: usize = 2;
 
 /// `text` as it may be drawn, at most [`MOST_CHARS`] characters of it.
-pub fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     clean_most(text, MOST_CHARS)
 }
 
 /// `text` as it may be drawn, at most `most` characters of it.
-pub fn clean_most(text: &str, most: usize) -> String {
+pub(super) fn clean_most(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len().min(most));
     let mut marks = MOST_MARKS;
     for c in text.chars().take(most) {
@@ -28,7 +28,7 @@ pub fn clean_most(text: &str, most: usize) -> String {
 }
 
 /// The same for a log's bytes; what is no UTF-8 becomes `\xNN`.
-pub fn clean_bytes(bytes: &[u8], most: usize) -> String {
+pub(super) fn clean_bytes(bytes: &[u8], most: usize) -> String {
     let bytes = &bytes[..bytes.len().min(most.saturating_mul(4))];
     let mut out = String::with_capacity(bytes.len().min(most));
     let (mut marks, mut taken) = (MOST_MARKS, 0);
@@ -87,12 +87,12 @@ fn push_clean(out: &mut String, c: char, marks: &mut usize) {
 }
 
 /// Cells that `text` takes.
-pub fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
 /// The beginning of `text` in at most `cells`, with `…` where something was cut.
-pub fn fit(text: &str, cells: usize) -> String {
+pub(super) fn fit(text: &str, cells: usize) -> String {
     if text.width() <= cells {
         return text.to_owned();
     }
@@ -113,14 +113,14 @@ pub fn fit(text: &str, cells: usize) -> String {
 }
 
 /// [`fit`], then blanks on the right up to exactly `cells`.
-pub fn left(text: &str, cells: usize) -> String {
+pub(super) fn left(text: &str, cells: usize) -> String {
     let mut out = fit(text, cells);
     out.extend(std::iter::repeat_n(' ', cells.saturating_sub(out.width())));
     out
 }
 
 /// [`fit`], then blanks on the left up to exactly `cells`.
-pub fn right(text: &str, cells: usize) -> String {
+pub(super) fn right(text: &str, cells: usize) -> String {
     let fitted = fit(text, cells);
     let mut out = " ".repeat(cells.saturating_sub(fitted.width()));
     out.push_str(&fitted);
@@ -128,7 +128,7 @@ pub fn right(text: &str, cells: usize) -> String {
 }
 
 /// The part of `text` from cell `from` on, at most `cells` wide.
-pub fn window(text: &str, from: usize, cells: usize) -> &str {
+pub(super) fn window(text: &str, from: usize, cells: usize) -> &str {
     let (mut at, mut begin, mut end) = (0, None, text.len());
     for (i, c) in text.char_indices() {
         let w = c.width().unwrap_or(0);
@@ -145,7 +145,7 @@ pub fn window(text: &str, from: usize, cells: usize) -> &str {
 }
 
 /// `text` in lines of at most `cells`, broken at blanks where there are some.
-pub fn wrap(text: &str, cells: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(1);
     let mut lines = Vec::new();
     let (mut line, mut used) = (String::new(), 0);
@@ -173,7 +173,7 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
 }
 
 /// `1 234 567`.
-pub fn group(number: u64) -> String {
+pub(super) fn group(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
@@ -186,7 +186,7 @@ pub fn group(number: u64) -> String {
 }
 
 /// `3.2 GB`; decimal units.
-pub fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     let mut value = count as f64;
     for unit in ["B", "kB", "MB", "GB"] {
         if value < 999.5 {
@@ -202,7 +202,7 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// `4.0 %`, never 0.0 or 100.0 where it is not exactly so; empty without attempts.
-pub fn percent(part: u64, whole: u64) -> String {
+pub(super) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return String::new();
     }
@@ -217,18 +217,18 @@ pub fn percent(part: u64, whole: u64) -> String {
 }
 
 /// A confidence of 0 to 0.9999, never shown as certain.
-pub fn sureness(confidence: f64) -> String {
+pub(super) fn sureness(confidence: f64) -> String {
     let percent = (confidence * 100.0).clamp(0.0, 99.99);
     if percent >= 99.9 { format!("{percent:.2} %") } else { format!("{percent:.1} %") }
 }
 
 /// One word for a count of one, another for all others.
-pub fn plural(count: u64, one: &str, many: &str) -> String {
+pub(super) fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", group(count), if count == 1 { one } else { many })
 }
 
 /// Base64 with padding (RFC 4648, section 4), for OSC 52.
-pub fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -131,7 +131,7 @@ fn push(state: &mut State, view: View) {
 }
 
 /// What a key's action does.
-pub fn act(
+pub(super) fn act(
     state: &mut State,
     action: Action,
     snapshot: &Snapshot,
@@ -528,9 +528,11 @@ fn zoom(state: &mut State, snapshot: &Snapshot, factor: f64, effects: &mut Vec<E
         a + (b - a) / 2
     });
     let half = (((b - a) as f64 * factor / 2.0) as i64).max(30);
-    let (since, until) = ((centre - half).max(first), (centre + half).min(last));
+    let since = (centre - half).min(last - 2 * half).max(first);
+    let until = (since + 2 * half).min(last);
     state.crumbs.retain(|c| !matches!(c, Crumb::Span { .. }));
-    if since > first || until < last {
+    // A minute less than all is all.
+    if until - since + 60 < last - first {
         state.crumbs.push(Crumb::Span { since: Some(since), until: Some(until) });
     } else if span.is_none() {
         return;

@@ -127,9 +127,9 @@ fn lines_behind_a_row_and_behind_a_block() {
     s.press("e");
     assert_eq!(s.state.lines.at, 1);
     s.press("e e E");
-    assert_eq!(s.state.lines.at, 1);
+    assert_eq!(s.state.lines.at, 3);
     s.press("/").write("status=sent").press("Enter n");
-    assert_eq!(s.state.lines.at, 8);
+    assert_eq!(s.state.lines.at, 8, "typing went to line 5, n to the next");
     s.press("Enter");
     assert_eq!(s.state.view(), View::Line);
     s.press("q q");

@@ -177,7 +177,7 @@ fn columns(frame: &mut Frame, plot: &Plot, bars: &[Bucket], most: u64, scene: &S
             let mut inside = heights.iter().filter_map(|&(height, style, glyph)| {
                 let bottom = top;
                 top += height;
-                (height > 0 && bottom < high && top > low).then_some((top.min(high) - low, style, glyph))
+                (height > 0 && bottom < high && top > low).then(|| (top.min(high) - low, style, glyph))
             });
             let Some((end, style, glyph)) = inside.next() else { continue };
             if theme.plain {

@@ -136,7 +136,7 @@ fn bar<'a>(share: f64, cells: usize, scene: &Scene) -> Vec<Span<'a>> {
 }
 
 /// Where the crumbs stand: column, width, how many crumbs a click leaves.
-pub fn crumb_spans(state: &State) -> Vec<(u16, u16, usize)> {
+pub(crate) fn crumb_spans(state: &State) -> Vec<(u16, u16, usize)> {
     let mut x: u16 = 1;
     let mut spans = Vec::new();
     for (i, name) in crumb_texts(state).iter().enumerate() {

@@ -17,7 +17,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Paragraph};
 
-pub use header::crumb_spans;
+pub(super) use header::crumb_spans;
 
 use super::Advice;
 use super::keys::View;
