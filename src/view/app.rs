@@ -186,7 +186,7 @@ impl<'a> App<'a> {
     fn new(session: &'a dyn Feed, mut options: ViewOptions) -> io::Result<Self> {
         let guard = Guard;
         enter(options.mouse)?;
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         let mut state = State::new(Clock { zone: options.zone.clone() });
         state.theme = options.theme;
         state.keymap = std::mem::take(&mut options.keymap);
@@ -195,6 +195,7 @@ impl<'a> App<'a> {
         state.mouse = options.mouse;
         let (w, h) = terminal::size()?;
         state.size = (w, h);
+        terminal.clear()?;
         let mut app = Self {
             session,
             options,

@@ -167,10 +167,11 @@ const GAP: u16 = 2;
 /// The columns that fit into `width` cells, the needed ones first; what is left over goes to the names.
 pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let digits = text::group(snapshot.totals.counts.attempts).len() as u16;
-    let name = widest(tab, snapshot).clamp(10, 46);
+    // Addresses and names of a common length whole; the names beside addresses where there is room.
+    let (short, name) = widest(tab, snapshot);
     let want = |column: Column| match column {
         Column::Name if tab == Tab::Replies => 18,
-        Column::Name => name.min((width / 3).max(16)),
+        Column::Name => short.min((width / 2).max(16)),
         Column::Status => 11,
         Column::Platform => 8,
         Column::Region => 6,
@@ -220,13 +221,19 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     placed
 }
 
-/// Cells of the longest name among the first rows.
-fn widest(tab: Tab, snapshot: &Snapshot) -> u16 {
-    (0..tab.rows(snapshot).min(200))
-        .filter_map(|i| Row::of(tab, snapshot, i))
-        .map(|row| text::width(&text::clean_most(&row.label(), 64)) as u16)
-        .max()
-        .unwrap_or(0)
+/// Cells of the longest name among the first rows: what is needed, and with all that is beside it.
+fn widest(tab: Tab, snapshot: &Snapshot) -> (u16, u16) {
+    let cells = |name: &str| text::width(&text::clean_most(name, 64)) as u16;
+    let rows = (0..tab.rows(snapshot).min(200)).filter_map(|i| Row::of(tab, snapshot, i));
+    let (short, long) = rows.fold((0, 0), |(short, long), row| {
+        let label = cells(&row.label());
+        let alone = match row {
+            Row::Source(source) => cells(source.label()).min(39),
+            _ => label.min(30),
+        };
+        (alone.max(short), label.max(long))
+    });
+    (short.clamp(12, 39), long.clamp(12, 46))
 }
 
 /// A row of any of the tables.

@@ -164,6 +164,12 @@ pub(super) fn inside(area: Rect) -> Rect {
     )
 }
 
+/// Where the cells of a table stand: inside the frame, a blank left and right.
+pub(super) fn cells(table: Rect) -> Rect {
+    let inner = inside(table);
+    Rect { x: inner.x + 1.min(inner.width), width: inner.width.saturating_sub(2), ..inner }
+}
+
 /// Titles of the tabs on the table's upper border: where each begins and how wide it is.
 pub(super) fn tabs(table: Rect) -> [(u16, u16); 4] {
     let titles: [u16; 4] = if table.width >= 52 { [9, 9, 13, 9] } else { [4, 4, 4, 4] };

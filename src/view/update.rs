@@ -912,10 +912,10 @@ fn press(state: &mut State, at: Position, snapshot: &Snapshot, lines: &LineList,
             }
             return;
         }
-        let inner = layout::inside(areas.table);
+        let inner = layout::cells(areas.table);
         let Some(row) = row_at(inner, at, 1) else { return };
         if row == 0 {
-            let x = at.x - inner.x;
+            let x = at.x.saturating_sub(inner.x);
             let placed = columns::place(state.tab, inner.width, snapshot);
             if let Some(p) = placed.iter().find(|p| (p.x..p.x + p.width).contains(&x)) {
                 sort_by(state, Some(p.column));

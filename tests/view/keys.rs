@@ -211,7 +211,7 @@ fn the_mouse() {
     let (x, y) = find(&mut s, "apc01  ");
     click(&mut s, x, y);
     assert_eq!(s.state.crumbs.len(), 1, "a click on the selected row drills in");
-    let (x, y) = find(&mut s, "all › datacenter");
+    let (x, y) = find(&mut s, "all attempts › datacenter");
     click(&mut s, x, y);
     assert!(s.state.crumbs.is_empty());
     let (x, y) = find(&mut s, "■ BLOCKED ");

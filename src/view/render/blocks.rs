@@ -41,7 +41,12 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
         let shown = areas.blocks_shown();
         if count > shown {
             let last = (state.blocks.top + shown).min(count);
-            let more = format!(" {} to {last} of {count} ", state.blocks.top + 1);
+            let first = state.blocks.top + 1;
+            let more = if first == last {
+                format!(" {first} of {count} ")
+            } else {
+                format!(" {first} to {last} of {count} ")
+            };
             block = if area.width < WIDE {
                 block.title_top(Line::styled(more, theme.dim).right_aligned())
             } else {
@@ -72,11 +77,11 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
         let row = Rect { y, height: areas.block_lines.min(inner.bottom() - y), ..inner };
         let width = usize::from(inner.width.saturating_sub(2));
         let lines = if areas.tiny && areas.block_lines == 1 {
-            vec![smallest(onset, now, &state.clock, theme, usize::from(inner.width))]
+            vec![smallest(onset, now, scene, usize::from(inner.width))]
         } else if areas.block_lines == 1 {
-            vec![one_line(onset, now, &state.clock, theme, width)]
+            vec![one_line(onset, now, scene, width)]
         } else {
-            two_lines(onset, now, &state.clock, theme, width)
+            two_lines(onset, now, scene, width)
         };
         for (line, y) in lines.into_iter().zip(row.y..row.bottom()) {
             frame.render_widget(line, Rect { y, height: 1, ..row });
@@ -148,6 +153,13 @@ pub(super) fn when(onset: &Onset, now: i64, clock: &Clock, short: bool) -> Strin
             let until = if same { clock.minute(end.seconds) } else { clock.relative_minute(end, now) };
             format!("{} to {until} ({lasted})", clock.relative_minute(onset.start, now))
         }
+        _ if clock.at(onset.start.seconds).date() != clock.at(now).date() => {
+            format!(
+                "since {} ({})",
+                clock.relative_minute(onset.start, now),
+                duration(now - onset.start.seconds)
+            )
+        }
         _ => format!("since {} ({})", time(onset.start), duration(now - onset.start.seconds)),
     }
 }
@@ -185,82 +197,128 @@ pub(super) fn code(onset: &Onset) -> String {
     columns::code(&onset.reply_id, onset.smtp_code, onset.enhanced_code.as_deref())
 }
 
-fn one_line<'a>(onset: &Onset, now: i64, clock: &Clock, theme: &Theme, width: usize) -> Line<'a> {
+/// How wide the sources are in this list.
+fn source_width(scene: &Scene, most: usize) -> usize {
+    let shown = scene.snapshot.onsets.iter().take(64);
+    shown.map(|o| text::width(&onset_source(o))).max().unwrap_or(0).clamp(10, most)
+}
+
+fn one_line<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a> {
+    let (clock, theme) = (&scene.state.clock, &scene.theme);
     let style = status_style(onset, theme);
     let active = onset.status == OnsetStatus::Active;
     let text_style = if active { theme.text } else { theme.dim };
     let (platform, forests) = place(onset);
     let sure = match onset.untried_since {
-        Some(_) if active => untried(onset, now, clock),
+        Some(since) if active => format!("untried {}", duration(now - since.seconds)),
         _ => sure(onset),
     };
     let spare = width.saturating_sub(150);
+    let source_width = source_width(scene, 15 + spare);
+    let spare = 15 + spare - source_width;
     let mut spans = vec![
         Span::raw(" "),
         span(text::left(onset_word(onset), 13), style),
-        span(text::left(&onset_source(onset), 15 + spare / 2), if active { theme.strong } else { theme.dim }),
+        span(text::left(&onset_source(onset), source_width), if active { theme.strong } else { theme.dim }),
         Span::raw("  "),
         span(text::left(&platform, 10), text_style),
         span(text::left(&forests, 17), text_style),
-        span(text::left(&when(onset, now, clock, false), 33 + spare / 2), text_style),
+        span(text::left(&when(onset, now, clock, false), 28 + spare.min(4)), text_style),
         span(text::left(&code(onset), 8), text_style),
         span(text::right(&refused(onset), 22), text_style),
         Span::raw("  "),
-        span(text::right(&loss(onset), 12), if onset.lost > 0 { style } else { theme.dim }),
+        span(
+            text::right(&loss(onset), 16 + spare.saturating_sub(4).min(6)),
+            if onset.lost > 0 { style } else { theme.dim },
+        ),
     ];
     let used: usize = spans.iter().map(Span::width).sum();
     let room = (width + 1).saturating_sub(used);
-    spans.push(span(text::right(&sure, room), theme.dim));
+    spans.push(span(text::right(&text::fit(&sure, room.saturating_sub(2)), room), theme.dim));
     Line::from(spans)
 }
 
-fn two_lines<'a>(onset: &Onset, now: i64, clock: &Clock, theme: &Theme, width: usize) -> Vec<Line<'a>> {
+fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Line<'a>> {
+    let (clock, theme) = (&scene.state.clock, &scene.theme);
     let style = status_style(onset, theme);
     let active = onset.status == OnsetStatus::Active;
     let text_style = if active { theme.text } else { theme.dim };
+    let source_style = if active { theme.strong } else { theme.dim };
+    let loss_style = if onset.lost > 0 { style } else { theme.dim };
     let (platform, forests) = place(onset);
-    let mut first = vec![Span::raw(" ")];
+    let (mut first, mut second) = (vec![Span::raw(" ")], vec![Span::raw("   ")]);
+    if width < 70 {
+        let is_narrow = onset.domain.is_some() || onset.datacenters.is_some();
+        first.extend(fitting(
+            vec![
+                (onset_word(onset).to_owned(), style, 0),
+                (text::fit(&onset_source(onset), 24), source_style, 1),
+                (if is_narrow { forests } else { platform }, text_style, 3),
+                (code(onset), text_style, 2),
+                (sure(onset), theme.dim, 4),
+            ],
+            width,
+        ));
+        let of = format!("{} of {}", text::group(onset.during.refused), text::group(onset.during.attempts));
+        second.extend(fitting(
+            vec![
+                (when(onset, now, clock, true), text_style, 0),
+                (of, text_style, 2),
+                (loss(onset), loss_style, 1),
+            ],
+            width.saturating_sub(2),
+        ));
+        return vec![Line::from(first), Line::from(second)];
+    }
+    let source_width = source_width(scene, if width < 90 { 16 } else { 24 });
     first.extend(fitting(
         vec![
-            (text::left(onset_word(onset), 11), style, 0),
-            (
-                text::left(&text::fit(&onset_source(onset), (width / 2).max(12)), 13),
-                if active { theme.strong } else { theme.dim },
-                1,
-            ),
-            (platform, text_style, 4),
-            (forests, text_style, 3),
-            (code(onset), text_style, 2),
-            (sure(onset), theme.dim, 5),
+            (text::left(onset_word(onset), 12), style, 0),
+            (text::left(&onset_source(onset), source_width), source_style, 1),
+            (text::left(&platform, 8), text_style, 4),
+            (text::left(&forests, 15), text_style, 3),
+            (text::left(&code(onset), 7), text_style, 2),
+            (text::right(&sure(onset), 14), theme.dim, 5),
         ],
         width,
     ));
-    let indent = if width >= 90 { 14 } else { 3 };
-    let mut second = vec![Span::raw(" ".repeat(indent))];
-    let room = width.saturating_sub(indent - 1);
+    if width >= 90 {
+        second = vec![Span::raw(" ".repeat(15))];
+    }
     second.extend(fitting(
         vec![
-            (when(onset, now, clock, width < 70), text_style, 0),
-            (refused(onset), text_style, 1),
-            (loss(onset), if onset.lost > 0 { style } else { theme.dim }, 2),
+            (text::left(&when(onset, now, clock, false), 25), text_style, 0),
+            (text::left(&refused(onset), 22), text_style, 1),
+            (loss(onset), loss_style, 2),
             (untried(onset, now, clock), theme.dim, 3),
         ],
-        room,
+        width.saturating_sub(if width >= 90 { 14 } else { 2 }),
     ));
     vec![Line::from(first), Line::from(second)]
 }
 
-fn smallest<'a>(onset: &Onset, now: i64, clock: &Clock, theme: &Theme, width: usize) -> Line<'a> {
+fn smallest<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a> {
+    let (clock, theme) = (&scene.state.clock, &scene.theme);
     let style = status_style(onset, theme);
     let word = onset_word(onset);
     let (symbol, _) = word.split_once(' ').unwrap_or((word, ""));
-    let long = width >= 40;
+    if width < 40 {
+        let room = width.saturating_sub(text::width(symbol) + 1);
+        let (source, code) = (onset_source(onset), code(onset));
+        let tail =
+            if text::width(&source) + text::width(&code) < room { format!(" {code}") } else { String::new() };
+        return Line::from(vec![
+            span(format!("{symbol} "), style),
+            span(text::fit(&source, room), theme.text),
+            span(tail, theme.dim),
+        ]);
+    }
     Line::from(fitting(
         vec![
-            (if long { word.to_owned() } else { symbol.to_owned() }, style, 0),
-            (text::fit(&onset_source(onset), width.saturating_sub(3)), theme.text, 1),
+            (word.to_owned(), style, 0),
+            (text::fit(&onset_source(onset), width / 2), theme.text, 1),
             (code(onset), theme.text, 2),
-            (when(onset, now, clock, true), theme.dim, if long { 3 } else { 9 }),
+            (when(onset, now, clock, true), theme.dim, 3),
             (loss(onset), theme.dim, 4),
         ],
         width,

@@ -45,7 +45,7 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
     }
     let theme = &scene.theme;
     let mut block = framed(Line::from(vec![
-        span(" Attempts to Microsoft", theme.title),
+        span(if areas.chart.width < 100 { " Attempts" } else { " Attempts to Microsoft" }, theme.title),
         span(if plot.bars > 0 { format!(", per {} ", per(plot.width_s)) } else { " ".into() }, theme.dim),
     ]))
     .title_top(legend(scene, areas.chart.width).right_aligned());
@@ -98,7 +98,7 @@ fn per(width_s: i64) -> String {
 }
 
 fn legend<'a>(scene: &Scene, width: u16) -> Line<'a> {
-    if width < 78 {
+    if width < 76 {
         return Line::default();
     }
     let theme = &scene.theme;
@@ -173,28 +173,27 @@ fn columns(frame: &mut Frame, plot: &Plot, bars: &[Bucket], most: u64, scene: &S
                 cell.set_style(theme.selected);
             }
             let mut top = 0;
-            // The parts that reach into this cell, from the ground up.
+            // The parts that reach into this cell, from the ground up: where each begins and ends in it.
             let mut inside = heights.iter().filter_map(|&(height, style, glyph)| {
                 let bottom = top;
                 top += height;
-                (height > 0 && bottom < high && top > low).then(|| (top.min(high) - low, style, glyph))
+                let is_in = height > 0 && bottom < high && top > low;
+                is_in.then(|| (bottom.max(low) - low, top.min(high) - low, style, glyph))
             });
-            let Some((end, style, glyph)) = inside.next() else { continue };
+            let Some((_, end, style, glyph)) = inside.next() else { continue };
+            let rest: Vec<_> = inside.collect();
+            let top = rest.last().map_or(end, |last| last.1);
+            let color = |style: Style| style.fg.unwrap_or(Color::Reset);
             if theme.plain {
-                let top = inside.last().map_or(end, |last| last.0);
-                if top == 8 {
-                    cell.set_symbol(glyph);
-                } else {
-                    cell.set_symbol(if top >= 4 { glyph } else { LOWER[top as usize] });
-                }
-                continue;
-            }
-            cell.set_symbol(LOWER[end as usize]);
-            cell.fg = style.fg.unwrap_or(Color::Reset);
-            if let Some((above, next, _)) = inside.next() {
-                // The rest of the cell belongs to the next part; where that ends inside, it is rounded.
-                if above >= 6 {
-                    cell.bg = next.fg.unwrap_or(Color::Reset);
+                cell.set_symbol(if top >= 4 { glyph } else { LOWER[top as usize] });
+            } else if top < 8 {
+                // The column ends in this cell: one colour, of what is worst.
+                cell.set_symbol(LOWER[top as usize]).fg = color(style);
+            } else {
+                // Two colours a cell: the lowest part, and behind it the largest of the others.
+                cell.set_symbol(LOWER[end as usize]).fg = color(style);
+                if let Some(next) = rest.iter().max_by_key(|(from, to, ..)| to - from) {
+                    cell.bg = color(next.2);
                 }
             }
         }

@@ -36,7 +36,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         let total = snapshot.inputs.iter().map(|i| i.bytes).sum();
         parts.push((format!("{}, {}", text::plural(logs, "log", "logs"), text::bytes(total)), theme.text, 3));
     }
-    if let Some((first, last)) = State::whole(snapshot) {
+    if let Some((first, last)) = State::whole(snapshot).filter(|_| width >= 40) {
         let clock = &scene.state.clock;
         parts.push((clock.range(first, last), theme.text, 2));
         parts.push((clock.offset(last), theme.dim, 4));
@@ -148,7 +148,7 @@ pub(crate) fn crumb_spans(state: &State) -> Vec<(u16, u16, usize)> {
 }
 
 fn crumb_texts(state: &State) -> Vec<String> {
-    let mut all = vec!["all".to_owned()];
+    let mut all = vec!["all attempts".to_owned()];
     all.extend(state.crumbs.iter().map(|c| c.text(&state.clock)));
     all
 }

@@ -35,6 +35,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         block = block.title_bottom(Line::styled(place, theme.dim).right_aligned());
     }
     let inner = panel(frame, area, block, focus, theme);
+    let (frame_inside, inner) = (inner, layout::cells(area));
     tab_titles(frame, area, scene);
     if inner.is_empty() {
         return;
@@ -81,7 +82,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         }
         if at == list.at {
             let style = if focus { theme.selected } else { theme.marked };
-            frame.buffer_mut().set_style(clip(inner, inner.x, y, inner.width), style);
+            frame.buffer_mut().set_style(Rect { y, height: 1, ..frame_inside }, style);
         }
     }
 }
