@@ -228,7 +228,8 @@ fn widest(tab: Tab, snapshot: &Snapshot) -> (u16, u16) {
     let (short, long) = rows.fold((0, 0), |(short, long), row| {
         let label = cells(&row.label());
         let alone = match row {
-            Row::Source(source) => cells(source.label()).min(39),
+            Row::Source(SourceRow { source_ip: Some(ip), .. }) => cells(ip).min(39),
+            Row::Source(source) => cells(source.label()).min(24),
             _ => label.min(30),
         };
         (alone.max(short), label.max(long))

@@ -526,7 +526,7 @@ pub(super) fn onset_word(onset: &Onset) -> &'static str {
         (OnsetStatus::Cleared, _) => "· cleared",
         (_, Family::Block) => "■ BLOCKED",
         (_, Family::Throttle) => "▲ THROTTLED",
-        (_, Family::Auth) => "◆ AUTH FAILS",
+        (_, Family::Auth) => "◆ AUTH FAIL",
     }
 }
 

@@ -270,29 +270,26 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
         ));
         return vec![Line::from(first), Line::from(second)];
     }
-    let source_width = source_width(scene, if width < 90 { 16 } else { 24 });
+    let source_width = source_width(scene, if width < 90 { 20 } else { 39 });
     first.extend(fitting(
         vec![
-            (text::left(onset_word(onset), 12), style, 0),
+            (text::left(onset_word(onset), 11), style, 0),
             (text::left(&onset_source(onset), source_width), source_style, 1),
             (text::left(&platform, 8), text_style, 4),
             (text::left(&forests, 15), text_style, 3),
-            (text::left(&code(onset), 7), text_style, 2),
-            (text::right(&sure(onset), 14), theme.dim, 5),
+            (text::right(&sure(onset), 14), theme.dim, 2),
         ],
         width,
     ));
-    if width >= 90 {
-        second = vec![Span::raw(" ".repeat(15))];
-    }
     second.extend(fitting(
         vec![
+            (text::left(&code(onset), 9), text_style, 3),
             (text::left(&when(onset, now, clock, false), 25), text_style, 0),
             (text::left(&refused(onset), 22), text_style, 1),
             (loss(onset), loss_style, 2),
-            (untried(onset, now, clock), theme.dim, 3),
+            (untried(onset, now, clock), theme.dim, 4),
         ],
-        width.saturating_sub(if width >= 90 { 14 } else { 2 }),
+        width.saturating_sub(2),
     ));
     vec![Line::from(first), Line::from(second)]
 }

@@ -187,8 +187,11 @@ fn columns(frame: &mut Frame, plot: &Plot, bars: &[Bucket], most: u64, scene: &S
             if theme.plain {
                 cell.set_symbol(if top >= 4 { glyph } else { LOWER[top as usize] });
             } else if top < 8 {
-                // The column ends in this cell: one colour, of what is worst.
-                cell.set_symbol(LOWER[top as usize]).fg = color(style);
+                // The column ends in this cell: one colour, of what is most; but a quarter of it is enough for a block.
+                let mut shares: Vec<_> = std::iter::once((0, end, style, glyph)).chain(rest).collect();
+                let is_block = style == theme.blocked && end * 4 >= top;
+                shares.sort_by_key(|(from, to, ..)| std::cmp::Reverse(to - from));
+                cell.set_symbol(LOWER[top as usize]).fg = color(if is_block { style } else { shares[0].2 });
             } else {
                 // Two colours a cell: the lowest part, and behind it the largest of the others.
                 cell.set_symbol(LOWER[end as usize]).fg = color(style);

@@ -98,8 +98,8 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
     .flatten()
     .collect();
     fact(&mut lines, "Reply", &codes.join(" "), theme.text);
-    let mut loss = vec![format!("{} refused for good", text::plural(onset.lost, "message", "messages"))];
-    loss.push(format!("{} waiting in the queue", text::group(onset.deferred)));
+    let lost = text::plural(onset.lost, "message", "messages");
+    let loss = [format!("{lost} for good"), format!("{} waiting", text::group(onset.deferred))];
     fact(&mut lines, "Lost", &loss.join(", "), if onset.lost > 0 { theme.blocked } else { theme.text });
 
     head(&mut lines, "How sure, and why");

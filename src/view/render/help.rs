@@ -57,7 +57,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usize) 
         for (symbol, style, meaning) in [
             ("■ BLOCKED", theme.blocked, "Microsoft refuses the source or the sender as such"),
             ("▲ THROTTLED", theme.throttled, "it slows the source down; mail waits in the queue"),
-            ("◆ AUTH FAILS", theme.auth, "SPF, DKIM or DMARC of a sender domain fails"),
+            ("◆ AUTH FAIL", theme.auth, "SPF, DKIM or DMARC of a sender domain fails"),
             ("· cleared", theme.dim, "accepted again; silence alone never clears"),
             ("99 % sure", theme.dim, "how sure by the share of refusals; stated: Microsoft says so itself"),
         ] {

@@ -11,6 +11,7 @@ use regex::Regex;
 
 use super::{Scene, framed, page, panel, span, wrapped};
 use crate::engine::LogLine;
+use crate::view::columns;
 use crate::view::text;
 use crate::view::theme::Theme;
 
@@ -135,6 +136,18 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
             let time = line.time.map_or_else(String::new, |t| state.clock.full(t));
             spans.push(span(text::left(&time, 17), theme.dim));
             used += 17;
+        }
+        if inner.width >= 110 {
+            let reply = scene.snapshot.replies.iter().find(|r| r.reply_id == line.reply_id);
+            let code = match reply {
+                Some(r) => columns::code(&r.reply_id, r.smtp_code, r.enhanced_code.as_deref()),
+                None => text::clean_most(&line.reply_id, 24),
+            };
+            let place = text::clean_most(line.datacenter.as_deref().unwrap_or("·"), 24);
+            let style = if line.is_refusal { theme.blocked } else { theme.dim };
+            spans.push(span(text::left(&text::fit(&code, 9), 10), style));
+            spans.push(span(text::left(&text::fit(&place, 8), 9), theme.accent));
+            used += 19;
         }
         let cells = usize::from(inner.width) - used.min(usize::from(inner.width));
         let content = text::clean_bytes(&line.text, state.across + cells + AHEAD);
