@@ -14,6 +14,7 @@ use crossterm::{cursor, execute};
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::clock::Clock;
@@ -139,6 +140,13 @@ impl Drop for Guard {
     }
 }
 
+/// An empty screen, and all of it drawn next. Unlike `Terminal::clear` it asks the terminal nothing, which not every
+/// one answers.
+fn wipe(terminal: &mut Terminal<CrosstermBackend<io::Stdout>>) -> io::Result<()> {
+    let size = terminal.size()?;
+    terminal.resize(Rect::from((Position::ORIGIN, size)))
+}
+
 /// A panic of this thread gives the terminal back before its message is printed.
 fn restore_on_panic() {
     let screen = std::thread::current().id();
@@ -195,7 +203,7 @@ impl<'a> App<'a> {
         state.mouse = options.mouse;
         let (w, h) = terminal::size()?;
         state.size = (w, h);
-        terminal.clear()?;
+        wipe(&mut terminal)?;
         let mut app = Self {
             session,
             options,
@@ -314,7 +322,7 @@ impl<'a> App<'a> {
             }
             Effect::Bell => {}
             Effect::Mouse(on) => execute!(io::stdout(), Print(if on { MOUSE_ON } else { MOUSE_OFF }))?,
-            Effect::Redraw => self.terminal.clear()?,
+            Effect::Redraw => wipe(&mut self.terminal)?,
             Effect::Suspend => self.suspend()?,
             Effect::Quit => self.quit = true,
         }
@@ -334,7 +342,7 @@ impl<'a> App<'a> {
         leave();
         signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
         enter(self.state.mouse)?;
-        self.terminal.clear()?;
+        wipe(&mut self.terminal)?;
         let (w, h) = terminal::size()?;
         self.feed(Message::Resize(w, h))
     }

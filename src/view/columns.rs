@@ -117,11 +117,11 @@ pub(super) fn columns(tab: Tab) -> &'static [(Column, u8)] {
         Tab::Sources => &[
             (Name, 0),
             (Status, 1),
-            (Attempts, 2),
+            (Attempts, 3),
             (Delivered, 6),
             (Deferred, 5),
             (Bounced, 8),
-            (Blocked, 3),
+            (Blocked, 2),
             (Share, 4),
             (Throttled, 7),
             (LastAccepted, 9),

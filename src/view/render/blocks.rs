@@ -399,8 +399,7 @@ fn nothing(scene: &Scene) -> Vec<(String, Style)> {
             theme.text,
         ),
         (
-            "Is this the log of the host that sends to the outside? Try older files, or the relay's log."
-                .to_owned(),
+            "Is this the log of the host that sends out? Try older files, or the relay's.".to_owned(),
             theme.dim,
         ),
     ]
