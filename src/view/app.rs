@@ -263,7 +263,8 @@ impl<'a> App<'a> {
         let lines = self.session.lines();
         let is_same = Arc::ptr_eq(&lines, &self.lines)
             || lines.lines.is_empty() && self.lines.lines.is_empty() && lines.complete == self.lines.complete;
-        if !is_same && !self.state.frozen {
+        // Frozen or not, what was asked for comes.
+        if !is_same && (!self.state.frozen || !self.lines.complete) {
             self.lines = lines;
             self.feed(Message::Data)?;
         }

@@ -465,7 +465,7 @@ fn locate(list: &mut List, key: impl Fn(usize) -> Option<String>) {
     };
     let is_it = |&i: &u32| key(i as usize).as_ref() == Some(selected);
     if !list.order.get(list.at).is_some_and(is_it) {
-        list.at = list.order.iter().position(|i| is_it(i)).unwrap_or(list.at.min(last));
+        list.at = list.order.iter().position(is_it).unwrap_or(list.at.min(last));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Text on its way to the screen. Everything that comes from a log passes [`clean`] or [`clean_bytes`]: control
+//! Text on its way to the screen. Everything that comes from a log passes [`clean_most`] or [`clean_bytes`]: control
 //! characters, escape sequences and bidi marks become visible, invisible characters go, stacks of combining
 //! marks are cut. Widths are those of terminal cells.
 
@@ -6,16 +6,8 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How much of one text from a log is ever looked at for a screen.
-pub(super) const MOST_CHARS: usize = 4096;
-
 /// At most so many marks on one character: more would grow into the lines above.
 const MOST_MARKS: usize = 2;
-
-/// `text` as it may be drawn, at most [`MOST_CHARS`] characters of it.
-pub(super) fn clean(text: &str) -> String {
-    clean_most(text, MOST_CHARS)
-}
 
 /// `text` as it may be drawn, at most `most` characters of it.
 pub(super) fn clean_most(text: &str, most: usize) -> String {
@@ -177,7 +169,7 @@ pub(super) fn group(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(' ');
         }
         out.push(c);
@@ -247,11 +239,11 @@ mod tests {
 
     #[test]
     fn hostile_text_becomes_harmless() {
-        assert_eq!(clean("a\x1b[31mb\u{202e}c\u{200d}\r\n"), "a␛[31mb<U+202E>c␍␊");
-        assert_eq!(clean("e\u{301}\u{301}\u{301}\u{301}x"), "e\u{301}\u{301}x");
+        assert_eq!(clean_most("a\x1b[31mb\u{202e}c\u{200d}\r\n", 99), "a␛[31mb<U+202E>c␍␊");
+        assert_eq!(clean_most("e\u{301}\u{301}\u{301}\u{301}x", 99), "e\u{301}\u{301}x");
         assert_eq!(clean_bytes(b"ok \xff\x9b31m", 99), "ok \\xff\\x9b31m");
         assert_eq!(clean_bytes(&vec![b'x'; 1_000_000], 10), "xxxxxxxxxx");
-        assert_eq!(clean("\u{9b}31m"), "\\x9b31m");
+        assert_eq!(clean_most("\u{9b}31m", 99), "\\x9b31m");
     }
 
     #[test]

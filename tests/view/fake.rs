@@ -13,9 +13,9 @@ use eopwatch::record::Time;
 use eopwatch::view::Advice;
 
 /// 2026-05-12T22:00:00Z: midnight at +02:00.
-pub const MIDNIGHT: i64 = 1_778_623_200;
+pub(crate) const MIDNIGHT: i64 = 1_778_623_200;
 
-pub fn at(hour: i64, minute: i64, second: i64) -> Time {
+pub(crate) fn at(hour: i64, minute: i64, second: i64) -> Time {
     Time::from_seconds(MIDNIGHT + hour * 3600 + minute * 60 + second)
 }
 
@@ -35,6 +35,7 @@ fn source(ip: &str, name: Option<&str>, status: Status, counts: Counts) -> Sourc
     }
 }
 
+#[allow(clippy::too_many_arguments)] // a row of a table, in its order
 fn reply(
     id: &str,
     code: u16,
@@ -61,7 +62,7 @@ fn reply(
 }
 
 /// Escapes, wide characters, a heap of combining marks, bidi overrides.
-pub const HOSTILE: &str = "\u{1b}[31m\u{1b}]0;owned\u{7}漢字テスト e\u{301}\u{301}\u{301}\u{301}\u{301}\u{202e}gnp.exe\u{2066}\u{200d}👩\u{200d}👩🏽\u{9b}2J";
+pub(crate) const HOSTILE: &str = "\u{1b}[31m\u{1b}]0;owned\u{7}漢字テスト e\u{301}\u{301}\u{301}\u{301}\u{301}\u{202e}gnp.exe\u{2066}\u{200d}👩\u{200d}👩🏽\u{9b}2J";
 
 fn onset(id: &str, family: Family, ip: &str, reply: (&str, u16, &str), class: Class) -> Onset {
     Onset {
@@ -107,7 +108,7 @@ fn spread(forest: &str, start: Time, accepted: Option<Time>) -> Spread {
     Spread { forest: forest.into(), start, last_refused: at(14, 31, 58), first_accepted: accepted }
 }
 
-pub fn full() -> Snapshot {
+pub(crate) fn full() -> Snapshot {
     let s3140 = ("block-list-s3140", 550, "5.7.1");
     let mut block = onset("a1", Family::Block, "192.0.2.25", s3140, Class::IpBlock);
     block.spread = vec![
@@ -330,7 +331,7 @@ pub fn full() -> Snapshot {
 }
 
 /// While the scan runs.
-pub fn scanning() -> Snapshot {
+pub(crate) fn scanning() -> Snapshot {
     Snapshot {
         progress: Progress {
             total_bytes: 5_160_000_000,
@@ -344,7 +345,7 @@ pub fn scanning() -> Snapshot {
 }
 
 /// Nothing is refused.
-pub fn healthy() -> Snapshot {
+pub(crate) fn healthy() -> Snapshot {
     let mut snapshot = full();
     snapshot.onsets.clear();
     snapshot.replies.clear();
@@ -361,7 +362,7 @@ pub fn healthy() -> Snapshot {
 }
 
 /// All was read, and there was no Microsoft mail in it.
-pub fn none() -> Snapshot {
+pub(crate) fn none() -> Snapshot {
     let done = Progress { total_bytes: 2048, done_bytes: 2048, complete: true, ..Progress::default() };
     Snapshot {
         inputs: vec![InputRow {
@@ -392,7 +393,7 @@ fn line(i: i64, text: Vec<u8>, refusal: bool) -> LogLine {
     }
 }
 
-pub fn lines() -> LineList {
+pub(crate) fn lines() -> LineList {
     let mut lines: Vec<LogLine> = (0..40)
         .map(|i| {
             let refused = i % 3 != 2;
@@ -413,7 +414,7 @@ pub fn lines() -> LineList {
     LineList { total: 1_243, lines, complete: true }
 }
 
-pub fn advice(id: &str) -> Option<Advice> {
+pub(crate) fn advice(id: &str) -> Option<Advice> {
     (id == "block-list-s3140").then(|| Advice {
         title: "550 5.7.1 S3140: IP on Microsoft's block list".into(),
         means: "The sending IP, or the network around it, is on the block list of Outlook.com. It refuses all mail to consumer mailboxes, whatever the message.".into(),

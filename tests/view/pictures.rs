@@ -105,3 +105,22 @@ fn a_frame_is_cheap() {
     let each = begin.elapsed() / 20;
     assert!(each.as_millis() < 40, "{each:?} a frame, in a debug build");
 }
+
+#[test]
+fn a_hundred_thousand_domains_stay_smooth() {
+    let mut snapshot = fake::full();
+    let row = snapshot.domains[2].clone();
+    snapshot.domains.extend((0..100_000).map(|i| eopwatch::aggregate::DomainRow {
+        domain: Some(format!("d{i}.example")),
+        ..row.clone()
+    }));
+    let mut screen = Screen::new(snapshot, 160, 45);
+    screen.press("2 G");
+    let begin = std::time::Instant::now();
+    for _ in 0..20 {
+        screen.press("k");
+        screen.buffer();
+    }
+    let each = begin.elapsed() / 20;
+    assert!(each.as_millis() < 60, "{each:?} a key, in a debug build");
+}

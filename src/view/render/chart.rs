@@ -232,7 +232,7 @@ fn scale(frame: &mut Frame, plot: &Plot, inner: Rect, most: u64, theme: &Theme) 
 fn axis(frame: &mut Frame, plot: &Plot, inner: Rect, scene: &Scene) {
     let theme = &scene.theme;
     let y = plot.area.bottom();
-    if y + 1 >= inner.bottom() + 1 {
+    if y >= inner.bottom() {
         return;
     }
     let buffer = frame.buffer_mut();

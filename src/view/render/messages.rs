@@ -65,10 +65,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usize) 
     ] {
         for (i, part) in text::wrap(words, width.saturating_sub(18)).into_iter().enumerate() {
             let number = if i == 0 { text::group(count) } else { String::new() };
-            lines.push(Line::from(vec![
-                span(format!(" {:>13}  ", number), theme.text),
-                span(part, theme.dim),
-            ]));
+            lines.push(Line::from(vec![span(format!(" {number:>13}  "), theme.text), span(part, theme.dim)]));
         }
     }
     page(frame, area, Line::styled(" Messages ", theme.title), &lines, scroll, scene)
