@@ -18,7 +18,7 @@ use ratatui::layout::{Position, Rect};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::clock::Clock;
-use super::keys::Keymap;
+use super::keys::{Keymap, View};
 use super::render::{AdviceFn, Scene, draw};
 use super::state::{ExportKind, Notice, State};
 use super::text;
@@ -103,8 +103,13 @@ impl Default for ViewOptions {
 
 /// Between two frames: 30 a second at the most.
 const FRAME: Duration = Duration::from_millis(33);
-/// How often new data is looked for.
-const TICK: Duration = Duration::from_millis(100);
+/// How often new data is looked for: while much is expected, while following, and else. Each look costs a
+/// millisecond of CPU (crossterm polls without pause at the end of a wait), so idle ones are rare.
+const BUSY: Duration = Duration::from_millis(50);
+const LIVE: Duration = Duration::from_millis(200);
+const IDLE: Duration = Duration::from_millis(300);
+/// How long an answer to a new filter is expected.
+const ANSWER: Duration = Duration::from_secs(3);
 /// More is not put into a clipboard: terminals cut it.
 const MOST_COPIED: usize = 74_000;
 
@@ -187,6 +192,8 @@ struct App<'a> {
     lines: Arc<LineList>,
     quit: bool,
     dirty: bool,
+    /// When the last filter was set that no snapshot has answered.
+    asked: Option<Instant>,
     _guard: Guard,
 }
 
@@ -213,6 +220,7 @@ impl<'a> App<'a> {
             lines: session.lines(),
             quit: false,
             dirty: true,
+            asked: None,
             _guard: guard,
         };
         app.feed(Message::Data)?;
@@ -235,7 +243,7 @@ impl<'a> App<'a> {
                 drawn = Some(Instant::now());
                 continue;
             }
-            let mut patience = if self.dirty { due } else { TICK };
+            let mut patience = if self.dirty { due } else { self.tick() };
             // All that waits, then one frame.
             while event::poll(patience)? {
                 self.event(event::read()?)?;
@@ -244,6 +252,20 @@ impl<'a> App<'a> {
                     break;
                 }
             }
+        }
+    }
+
+    /// How long to wait for keys before new data is looked for.
+    fn tick(&self) -> Duration {
+        let progress = self.shown.progress;
+        let searching = self.state.view() == View::Lines && !self.lines.complete;
+        let asked = self.asked.is_some_and(|at| at.elapsed() < ANSWER);
+        if !progress.complete || searching || asked {
+            BUSY
+        } else if progress.live {
+            LIVE
+        } else {
+            IDLE
         }
     }
 
@@ -257,6 +279,7 @@ impl<'a> App<'a> {
                 }
             } else {
                 self.shown = newest;
+                self.asked = None;
                 self.feed(Message::Data)?;
             }
         }
@@ -294,6 +317,7 @@ impl<'a> App<'a> {
         match effect {
             Effect::SetFilter(filter) => {
                 self.session.set_filter(filter);
+                self.asked = Some(Instant::now());
             }
             Effect::FindLines(filter) => {
                 self.lines = Arc::default();

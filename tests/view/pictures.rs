@@ -110,10 +110,10 @@ fn a_frame_is_cheap() {
 fn a_hundred_thousand_domains_stay_smooth() {
     let mut snapshot = fake::full();
     let row = snapshot.domains[2].clone();
-    snapshot.domains.extend((0..100_000).map(|i| eopwatch::aggregate::DomainRow {
-        domain: Some(format!("d{i}.example")),
-        ..row.clone()
-    }));
+    snapshot.domains.extend(
+        (0..100_000)
+            .map(|i| eopwatch::aggregate::DomainRow { domain: Some(format!("d{i}.example")), ..row.clone() }),
+    );
     let mut screen = Screen::new(snapshot, 160, 45);
     screen.press("2 G");
     let begin = std::time::Instant::now();
