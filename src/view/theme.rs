@@ -135,6 +135,8 @@ impl Theme {
         let style = |color: Option<Color>| color.map_or(base, fg);
         let ground = |color: Option<Color>, other: Modifier| match color {
             Some(color) => Style::new().bg(color),
+            // One ground for the whole row, whatever the colours in it.
+            None if other == Modifier::REVERSED => base.fg(Color::Reset).add_modifier(other),
             None => base.add_modifier(other),
         };
         Self {

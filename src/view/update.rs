@@ -191,8 +191,14 @@ pub(super) fn act(
                 earlier: 0,
             });
         }
-        Action::NextHit => find_line(state, lines, true, |s, line| has(line, s)),
-        Action::PreviousHit => find_line(state, lines, false, |s, line| has(line, s)),
+        Action::NextHit => {
+            find_line(state, lines, true, |s, line| has(line, s));
+            reveal(state, lines);
+        }
+        Action::PreviousHit => {
+            find_line(state, lines, false, |s, line| has(line, s));
+            reveal(state, lines);
+        }
         Action::NextRefusal => find_line(state, lines, true, |_, line| line.is_refusal),
         Action::PreviousRefusal => find_line(state, lines, false, |_, line| line.is_refusal),
         Action::ZoomIn => zoom(state, snapshot, 0.5, effects),
@@ -485,6 +491,24 @@ fn open_lines(state: &mut State, snapshot: &Snapshot, effects: &mut Vec<Effect>)
 fn has(line: &crate::engine::LogLine, search: &str) -> bool {
     let (hay, needle) = (&line.text, search.as_bytes());
     !needle.is_empty() && hay.windows(needle.len()).any(|w| w.eq_ignore_ascii_case(needle))
+}
+
+/// Scrolls sideways until the hit in the selected line is seen.
+fn reveal(state: &mut State, lines: &LineList) {
+    let Some(line) = lines.lines.get(state.lines.at) else { return };
+    let needle = state.search.as_bytes();
+    if needle.is_empty() {
+        return;
+    }
+    let Some(at) = line.text.windows(needle.len()).position(|w| w.eq_ignore_ascii_case(needle)) else {
+        return;
+    };
+    let at = text::width(&text::clean_bytes(&line.text[..at], at));
+    // What stands before the raw line takes 36 cells at the most.
+    let seen = usize::from(state.size.0).saturating_sub(40).max(10);
+    if at < state.across || at + text::width(&state.search) > state.across + seen {
+        state.across = at.saturating_sub(seen / 3);
+    }
 }
 
 fn find_line(
@@ -790,6 +814,7 @@ fn commit(state: &mut State, snapshot: &Snapshot, lines: &LineList, effects: &mu
                 state.notice = note("no line has that");
             }
             state.search.clone_from(&value);
+            reveal(state, lines);
         }
     }
     if !value.is_empty() && state.history.last() != Some(&value) {

@@ -129,6 +129,7 @@ fn lines_behind_a_row_and_behind_a_block() {
     s.press("e e E");
     assert_eq!(s.state.lines.at, 3);
     s.press("/").write("status=sent").press("Enter n");
+    assert!(s.text().lines().nth(10).is_some_and(|l| l.contains("status=sent")), "scrolled to the hit");
     assert_eq!(s.state.lines.at, 8, "typing went to line 5, n to the next");
     s.press("Enter");
     assert_eq!(s.state.view(), View::Line);
