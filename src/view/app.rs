@@ -76,6 +76,8 @@ pub struct ViewOptions {
     pub base: Filter,
     /// Take the mouse.
     pub mouse: bool,
+    /// Show no local parts of addresses in log lines; `export` has to do the same.
+    pub mask: bool,
     /// Ring where a block begins or clears.
     pub bell: bool,
     /// Reply id -> what to do.
@@ -93,6 +95,7 @@ impl Default for ViewOptions {
             keymap: Keymap::default(),
             base: Filter::default(),
             mouse: true,
+            mask: false,
             bell: false,
             advice: Box::new(|_| None),
             exports: Vec::new(),
@@ -208,6 +211,7 @@ impl<'a> App<'a> {
         state.base = std::mem::take(&mut options.base);
         state.exports.clone_from(&options.exports);
         state.mouse = options.mouse;
+        state.mask = options.mask;
         let (w, h) = terminal::size()?;
         state.size = (w, h);
         wipe(&mut terminal)?;

@@ -282,6 +282,8 @@ pub struct State {
     pub missed: u64,
     pub theme: ThemeName,
     pub mouse: bool,
+    /// No local parts of addresses.
+    pub mask: bool,
     pub notice: Option<Notice>,
     /// What began or cleared while following, not yet looked at.
     pub news: Vec<String>,
@@ -317,6 +319,7 @@ impl State {
             missed: 0,
             theme: ThemeName::default(),
             mouse: true,
+            mask: false,
             notice: None,
             news: Vec::new(),
             known: None,

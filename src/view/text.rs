@@ -78,6 +78,21 @@ fn push_clean(out: &mut String, c: char, marks: &mut usize) {
     *marks = MOST_MARKS;
 }
 
+/// `text` with the local parts of mail addresses hidden: `<***@example.net>`.
+pub(super) fn mask(text: &str) -> String {
+    let is_local = |c: char| !c.is_whitespace() && !"<>=()[],;:\"'@".contains(c);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        let kept = rest[..at].trim_end_matches(is_local);
+        out.push_str(kept);
+        out.push_str(if kept.len() < at { "***@" } else { "@" });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Cells that `text` takes.
 pub(super) fn width(text: &str) -> usize {
     text.width()
@@ -244,6 +259,12 @@ mod tests {
         assert_eq!(clean_bytes(b"ok \xff\x9b31m", 99), "ok \\xff\\x9b31m");
         assert_eq!(clean_bytes(&vec![b'x'; 1_000_000], 10), "xxxxxxxxxx");
         assert_eq!(clean_most("\u{9b}31m", 99), "\\x9b31m");
+    }
+
+    #[test]
+    fn masks_local_parts() {
+        let masked = mask("from=<a.b+c@x.example>, to=d@y.example @ é@z \"q\"@w");
+        assert_eq!(masked, "from=<***@x.example>, to=***@y.example @ ***@z \"q\"@w");
     }
 
     #[test]

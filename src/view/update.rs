@@ -671,7 +671,8 @@ fn copied(state: &State, snapshot: &Snapshot, lines: &LineList) -> Option<String
     match state.view() {
         View::Lines | View::Line => {
             let line = lines.lines.get(state.lines.at)?;
-            Some(String::from_utf8_lossy(&line.text).into_owned())
+            let line = String::from_utf8_lossy(&line.text).into_owned();
+            Some(if state.mask { text::mask(&line) } else { line })
         }
         View::Block => state.onset(snapshot).map(|o| {
             let news = news_text(o, &state.clock);

@@ -221,6 +221,17 @@ fn the_mouse() {
 }
 
 #[test]
+fn masked_lines_show_and_copy_no_local_part() {
+    let mut s = screen();
+    s.state.mask = true;
+    s.press("L y");
+    assert!(matches!(s.effects.pop(), Some(Effect::Copy(text)) if text.contains("<***@outlook.com>")));
+    assert!(!s.text().contains("user0@"));
+    s.press("Enter");
+    assert!(!s.text().contains("user0@"));
+}
+
+#[test]
 fn freezing_counts_what_comes() {
     let mut s = screen();
     s.press("Space");

@@ -150,13 +150,19 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
             used += 19;
         }
         let cells = usize::from(inner.width) - used.min(usize::from(inner.width));
-        let content = text::clean_bytes(&line.text, state.across + cells + AHEAD);
+        let content = cleaned(line, state.across + cells + AHEAD, scene);
         spans.extend(highlighted(&content, state.across, cells, &state.search, theme));
         frame.render_widget(Line::from(spans), row);
         if at == state.lines.at {
             frame.buffer_mut().set_style(row, theme.selected);
         }
     }
+}
+
+/// A line as it may be shown here.
+fn cleaned(line: &LogLine, most: usize, scene: &Scene) -> String {
+    let content = text::clean_bytes(&line.text, most);
+    if scene.state.mask { text::mask(&content) } else { content }
 }
 
 fn mark(line: &LogLine, theme: &Theme) -> (&'static str, Style) {
@@ -202,13 +208,13 @@ pub(super) fn draw_one(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usi
         }
     }
     lines.push(Line::default());
-    let content = text::clean_bytes(&line.text, MOST_WHOLE);
+    let content = cleaned(line, MOST_WHOLE, scene);
     for part in text::wrap(&content, width.saturating_sub(1)) {
         let mut spans = vec![Span::raw(" ")];
         spans.extend(highlighted(&part, 0, width, &state.search, theme));
         lines.push(Line::from(spans));
     }
-    if line.text.len() > content.len() && line.text.len() > MOST_WHOLE {
+    if line.text.len() > MOST_WHOLE {
         let more = format!("… {} bytes in all; y copies the whole line", text::group(line.text.len() as u64));
         lines.extend(wrapped(&more, width, 1, theme.warning));
     }
