@@ -29,4 +29,4 @@ pub mod record;
 pub mod scan;
 pub mod source;
 pub mod text;
-// pub mod view;
+pub mod view;

@@ -1,0 +1,406 @@
+//! The block list: what is blocked, where, since when, how sure, how much was lost. Or that nothing is.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{Scene, fitting, framed, has_focus, panel, span};
+use crate::detect::{Basis, Family, Onset, OnsetStatus};
+use crate::view::clock::{Clock, duration};
+use crate::view::columns;
+use crate::view::layout::{Areas, WIDE};
+use crate::view::state::{Focus, State, onset_source, onset_word};
+use crate::view::text;
+use crate::view::theme::Theme;
+
+/// ```text
+/// ╭ Blocks and throttles: 2 active, 1 cleared ──────────────────────────────────────────────────────────────────╮
+/// │ ■ BLOCKED    192.0.2.25   consumer  all datacenters  since 09:41:07 (4 h 51 m)  S3140  1 243 of 1 243 refused │
+/// ╰ → what to do (narrow screens) ──────────────────────────────────────────────────────────────────────────────╯
+/// ```
+pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
+    let area = areas.blocks;
+    if area.is_empty() {
+        return;
+    }
+    let (state, snapshot, theme) = (scene.state, scene.snapshot, &scene.theme);
+    let focus = has_focus(scene, Focus::Blocks);
+    let inner = if areas.framed {
+        let mut block = framed(title(scene));
+        if area.width < WIDE
+            && let Some(fix) = fix(scene)
+        {
+            let fix = text::fit(&fix, usize::from(area.width.saturating_sub(12)));
+            block = block.title_bottom(Line::from(vec![
+                span(format!(" → {fix} "), theme.accent),
+                span("i ", theme.key),
+            ]));
+        }
+        let count = state.blocks.order.len();
+        let shown = areas.blocks_shown();
+        if count > shown {
+            let last = (state.blocks.top + shown).min(count);
+            let first = state.blocks.top + 1;
+            let more = if first == last {
+                format!(" {first} of {count} ")
+            } else {
+                format!(" {first} to {last} of {count} ")
+            };
+            block = if area.width < WIDE {
+                block.title_top(Line::styled(more, theme.dim).right_aligned())
+            } else {
+                block.title_bottom(Line::styled(more, theme.dim).right_aligned())
+            };
+        }
+        panel(frame, area, block, focus, theme)
+    } else {
+        area
+    };
+    if snapshot.onsets.is_empty() {
+        let width = usize::from(inner.width.saturating_sub(2));
+        let lines: Vec<Line> = nothing(scene)
+            .into_iter()
+            .flat_map(|(sentence, style)| text::wrap(&sentence, width).into_iter().map(move |l| (l, style)))
+            .map(|(line, style)| Line::from(vec![Span::raw(" "), span(line, style)]))
+            .collect();
+        for (line, y) in lines.into_iter().zip(inner.y..inner.bottom()) {
+            frame.render_widget(line, Rect { y, height: 1, ..inner });
+        }
+        return;
+    }
+    let now = State::now(snapshot);
+    let rows = state.blocks.order.iter().enumerate().skip(state.blocks.top).take(areas.blocks_shown());
+    for (shown, (at, &i)) in rows.enumerate() {
+        let Some(onset) = snapshot.onsets.get(i as usize) else { continue };
+        let y = inner.y + shown as u16 * areas.block_lines;
+        let row = Rect { y, height: areas.block_lines.min(inner.bottom() - y), ..inner };
+        let width = usize::from(inner.width.saturating_sub(2));
+        let lines = if areas.tiny && areas.block_lines == 1 {
+            vec![smallest(onset, now, scene, usize::from(inner.width))]
+        } else if areas.block_lines == 1 {
+            vec![one_line(onset, now, scene, width)]
+        } else {
+            two_lines(onset, now, scene, width)
+        };
+        for (line, y) in lines.into_iter().zip(row.y..row.bottom()) {
+            frame.render_widget(line, Rect { y, height: 1, ..row });
+        }
+        let is_selected = at == state.blocks.at && (state.blocks.order.len() > 1 || focus || areas.tiny);
+        if is_selected {
+            let style = if focus || areas.tiny { theme.selected } else { theme.marked };
+            frame.buffer_mut().set_style(row, style);
+        }
+    }
+}
+
+fn title<'a>(scene: &Scene) -> Line<'a> {
+    let onsets = &scene.snapshot.onsets;
+    let active = onsets.iter().filter(|o| o.status == OnsetStatus::Active).count();
+    let theme = &scene.theme;
+    let mut spans = vec![span(" Blocks and throttles", theme.title)];
+    if !onsets.is_empty() {
+        spans.push(span(": ", theme.dim));
+        let style = if active > 0 { theme.blocked } else { theme.dim };
+        spans.push(span(format!("{active} active"), style));
+        spans.push(span(format!(", {} cleared", onsets.len() - active), theme.dim));
+    }
+    spans.push(Span::raw(" "));
+    Line::from(spans)
+}
+
+/// The fix of the selected block's reply, in one line.
+fn fix(scene: &Scene) -> Option<String> {
+    let onset = scene.state.onset(scene.snapshot)?;
+    if let Some(first) = (scene.advice)(&onset.reply_id).and_then(|a| a.steps.into_iter().next()) {
+        return Some(text::clean_most(&first, 512));
+    }
+    let reply = scene.snapshot.replies.iter().find(|r| r.reply_id == onset.reply_id)?;
+    reply.fix.as_deref().map(|f| text::clean_most(f, 512))
+}
+
+pub(super) fn status_style(onset: &Onset, theme: &Theme) -> Style {
+    match (onset.status, onset.family) {
+        (OnsetStatus::Cleared, _) => theme.dim,
+        (_, Family::Block) => theme.blocked,
+        (_, Family::Throttle) => theme.throttled,
+        (_, Family::Auth) => theme.auth,
+    }
+}
+
+/// Where: platforms, and forests or all of them, or the one domain.
+pub(super) fn place(onset: &Onset) -> (String, String) {
+    let platform = match &onset.platform {
+        Some(list) => text::clean_most(&list.join(" "), 40),
+        None => "everywhere".to_owned(),
+    };
+    let forests = match (&onset.domain, &onset.datacenters) {
+        (Some(domain), _) => text::clean_most(domain, 64),
+        (None, Some(list)) if list.len() > 3 => format!("{} datacenters", list.len()),
+        (None, Some(list)) => text::clean_most(&list.join(" "), 64),
+        (None, None) => "all datacenters".to_owned(),
+    };
+    (platform, forests)
+}
+
+/// `since 09:41:07 (4 h 51 m)`, `02:10 to 06:55 (4 h 45 m)`.
+pub(super) fn when(onset: &Onset, now: i64, clock: &Clock, short: bool) -> String {
+    let time = |t| if short { clock.relative_minute(t, now) } else { clock.relative(t, now) };
+    match (onset.status, onset.end) {
+        (OnsetStatus::Cleared, Some(end)) => {
+            let lasted = duration(end.seconds - onset.start.seconds);
+            let same = clock.at(end.seconds).date() == clock.at(onset.start.seconds).date();
+            let until = if same { clock.minute(end.seconds) } else { clock.relative_minute(end, now) };
+            format!("{} to {until} ({lasted})", clock.relative_minute(onset.start, now))
+        }
+        _ if clock.at(onset.start.seconds).date() != clock.at(now).date() => {
+            format!(
+                "since {} ({})",
+                clock.relative_minute(onset.start, now),
+                duration(now - onset.start.seconds)
+            )
+        }
+        _ => format!("since {} ({})", time(onset.start), duration(now - onset.start.seconds)),
+    }
+}
+
+/// `99.99 % sure`; where Microsoft said it itself, `stated`.
+pub(super) fn sure(onset: &Onset) -> String {
+    match onset.basis {
+        Basis::Rate => format!("{} sure", text::sureness(onset.confidence)),
+        Basis::Stated => format!("stated, {}", text::sureness(onset.confidence)),
+    }
+}
+
+pub(super) fn refused(onset: &Onset) -> String {
+    let verb = if onset.family == Family::Throttle { "deferred" } else { "refused" };
+    format!("{} of {} {verb}", text::group(onset.during.refused), text::group(onset.during.attempts))
+}
+
+/// What is lost for good, and what waits.
+pub(super) fn loss(onset: &Onset) -> String {
+    match (onset.lost, onset.deferred) {
+        (0, 0) => "none lost".to_owned(),
+        (lost, 0) => format!("{} lost", text::group(lost)),
+        (0, waiting) => format!("{} waiting", text::group(waiting)),
+        (lost, waiting) => format!("{} lost, {} waiting", text::group(lost), text::group(waiting)),
+    }
+}
+
+fn untried(onset: &Onset, now: i64, clock: &Clock) -> String {
+    onset
+        .untried_since
+        .map_or_else(String::new, |t| format!("untried since {}", clock.relative_minute(t, now)))
+}
+
+pub(super) fn code(onset: &Onset) -> String {
+    columns::code(&onset.reply_id, onset.smtp_code, onset.enhanced_code.as_deref())
+}
+
+/// How wide the sources are in this list.
+fn source_width(scene: &Scene, most: usize) -> usize {
+    let shown = scene.snapshot.onsets.iter().take(64);
+    shown.map(|o| text::width(&onset_source(o))).max().unwrap_or(0).clamp(10, most)
+}
+
+fn one_line<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a> {
+    let (clock, theme) = (&scene.state.clock, &scene.theme);
+    let style = status_style(onset, theme);
+    let active = onset.status == OnsetStatus::Active;
+    let text_style = if active { theme.text } else { theme.dim };
+    let (platform, forests) = place(onset);
+    let sure = match onset.untried_since {
+        Some(since) if active => format!("untried {}", duration(now - since.seconds)),
+        _ => sure(onset),
+    };
+    let spare = width.saturating_sub(150);
+    let source_width = source_width(scene, 15 + spare);
+    let spare = 15 + spare - source_width;
+    let mut spans = vec![
+        Span::raw(" "),
+        span(text::left(onset_word(onset), 13), style),
+        span(text::left(&onset_source(onset), source_width), if active { theme.strong } else { theme.dim }),
+        Span::raw("  "),
+        span(text::left(&platform, 10), text_style),
+        span(text::left(&forests, 17), text_style),
+        span(text::left(&when(onset, now, clock, false), 28 + spare.min(4)), text_style),
+        span(text::left(&code(onset), 8), text_style),
+        span(text::right(&refused(onset), 22), text_style),
+        Span::raw("  "),
+        span(
+            text::right(&loss(onset), 16 + spare.saturating_sub(4).min(6)),
+            if onset.lost > 0 { style } else { theme.dim },
+        ),
+    ];
+    let used: usize = spans.iter().map(Span::width).sum();
+    let room = (width + 1).saturating_sub(used);
+    spans.push(span(text::right(&text::fit(&sure, room.saturating_sub(2)), room), theme.dim));
+    Line::from(spans)
+}
+
+fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Line<'a>> {
+    let (clock, theme) = (&scene.state.clock, &scene.theme);
+    let style = status_style(onset, theme);
+    let active = onset.status == OnsetStatus::Active;
+    let text_style = if active { theme.text } else { theme.dim };
+    let source_style = if active { theme.strong } else { theme.dim };
+    let loss_style = if onset.lost > 0 { style } else { theme.dim };
+    let (platform, forests) = place(onset);
+    let (mut first, mut second) = (vec![Span::raw(" ")], vec![Span::raw("   ")]);
+    if width < 70 {
+        let is_narrow = onset.domain.is_some() || onset.datacenters.is_some();
+        first.extend(fitting(
+            vec![
+                (onset_word(onset).to_owned(), style, 0),
+                (text::fit(&onset_source(onset), 24), source_style, 1),
+                (if is_narrow { forests } else { platform }, text_style, 3),
+                (code(onset), text_style, 2),
+                (sure(onset), theme.dim, 4),
+            ],
+            width,
+        ));
+        let of = format!("{} of {}", text::group(onset.during.refused), text::group(onset.during.attempts));
+        second.extend(fitting(
+            vec![
+                (when(onset, now, clock, true), text_style, 0),
+                (of, text_style, 2),
+                (loss(onset), loss_style, 1),
+            ],
+            width.saturating_sub(2),
+        ));
+        return vec![Line::from(first), Line::from(second)];
+    }
+    let source_width = source_width(scene, if width < 90 { 20 } else { 39 });
+    first.extend(fitting(
+        vec![
+            (text::left(onset_word(onset), 11), style, 0),
+            (text::left(&onset_source(onset), source_width), source_style, 1),
+            (text::left(&platform, 8), text_style, 4),
+            (text::left(&forests, 15), text_style, 3),
+            (text::right(&sure(onset), 14), theme.dim, 2),
+        ],
+        width,
+    ));
+    second.extend(fitting(
+        vec![
+            (text::left(&code(onset), 9), text_style, 3),
+            (text::left(&when(onset, now, clock, false), 25), text_style, 0),
+            (text::left(&refused(onset), 22), text_style, 1),
+            (loss(onset), loss_style, 2),
+            (untried(onset, now, clock), theme.dim, 4),
+        ],
+        width.saturating_sub(2),
+    ));
+    vec![Line::from(first), Line::from(second)]
+}
+
+fn smallest<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a> {
+    let (clock, theme) = (&scene.state.clock, &scene.theme);
+    let style = status_style(onset, theme);
+    let word = onset_word(onset);
+    let (symbol, _) = word.split_once(' ').unwrap_or((word, ""));
+    if width < 40 {
+        let room = width.saturating_sub(text::width(symbol) + 1);
+        let (source, code) = (onset_source(onset), code(onset));
+        let tail =
+            if text::width(&source) + text::width(&code) < room { format!(" {code}") } else { String::new() };
+        return Line::from(vec![
+            span(format!("{symbol} "), style),
+            span(text::fit(&source, room), theme.text),
+            span(tail, theme.dim),
+        ]);
+    }
+    Line::from(fitting(
+        vec![
+            (word.to_owned(), style, 0),
+            (text::fit(&onset_source(onset), width / 2), theme.text, 1),
+            (code(onset), theme.text, 2),
+            (when(onset, now, clock, true), theme.dim, 3),
+            (loss(onset), theme.dim, 4),
+        ],
+        width,
+    ))
+}
+
+/// What to say where no block is known: it depends on why.
+fn nothing(scene: &Scene) -> Vec<(String, Style)> {
+    let (snapshot, theme, state) = (scene.snapshot, &scene.theme, scene.state);
+    let totals = &snapshot.totals;
+    let attempts = totals.counts.attempts;
+    let errors: Vec<_> = snapshot.warnings.iter().filter(|w| w.is_error).collect();
+    let foreign: Vec<_> = snapshot.inputs.iter().filter(|i| i.mta.is_none()).collect();
+    if attempts > 0 {
+        let when = State::whole(snapshot).map_or_else(String::new, |(_, _)| match snapshot.range {
+            crate::aggregate::Range { first: Some(a), last: Some(b) } => {
+                format!(", {}", state.clock.range(a.seconds, b.seconds))
+            }
+            _ => String::new(),
+        });
+        let so_far = if snapshot.progress.complete { "" } else { " so far" };
+        let attempts = text::plural(attempts, "attempt", "attempts");
+        let mut all = vec![(format!("✓ No Microsoft block in {attempts}{so_far}{when}"), theme.good)];
+        let (blocked, throttled) = (totals.counts.blocked, totals.counts.throttled);
+        if blocked + throttled > 0 {
+            all.push((
+                format!(
+                    "{} and {}: too few, or too spread out, for a block of a source. They stand in the tables.",
+                    text::plural(blocked, "refusal in the name of a block", "refusals in the name of a block"),
+                    text::plural(throttled, "throttled attempt", "throttled attempts"),
+                ),
+                theme.dim,
+            ));
+        }
+        return all;
+    }
+    if !snapshot.progress.complete {
+        return vec![("Reading … nothing refused so far.".to_owned(), theme.dim)];
+    }
+    if !state.crumbs.is_empty() {
+        return vec![
+            ("No attempt to Microsoft is left by these filters.".to_owned(), theme.text),
+            ("⌫ takes the last one away, 0 shows the whole time.".to_owned(), theme.dim),
+        ];
+    }
+    if let Some(error) = errors.first() {
+        let file =
+            error.path.as_deref().map_or_else(String::new, |p| format!("{}: ", text::clean_most(p, 200)));
+        let more =
+            if errors.len() > 1 { format!(" (and {} more: m)", errors.len() - 1) } else { String::new() };
+        return vec![(format!("! {file}{}{more}", text::clean_most(&error.text, 400)), theme.blocked)];
+    }
+    if let Some(input) = foreign.first() {
+        let more = if foreign.len() > 1 { format!(" and {} more", foreign.len() - 1) } else { String::new() };
+        let path = text::clean_most(&input.path, 200);
+        return vec![
+            (
+                format!("Unknown format: {path}{more}. No mail server's log was recognised in it."),
+                theme.warning,
+            ),
+            (
+                "Try --mta NAME if you know which server wrote it; m tells what was seen.".to_owned(),
+                theme.dim,
+            ),
+        ];
+    }
+    if snapshot.inputs.is_empty() {
+        return vec![
+            ("Nothing to read.".to_owned(), theme.warning),
+            ("Name a log file or a folder: eopwatch /var/log/mail.log".to_owned(), theme.dim),
+        ];
+    }
+    let others = if totals.other_attempts > 0 {
+        format!(" ({} to other providers)", text::plural(totals.other_attempts, "attempt", "attempts"))
+    } else {
+        String::new()
+    };
+    vec![
+        (
+            format!("No mail to Microsoft in {}{others}.", text::plural(totals.lines, "line", "lines")),
+            theme.text,
+        ),
+        (
+            "Is this the log of the host that sends out? Try older files, or the relay's.".to_owned(),
+            theme.dim,
+        ),
+    ]
+}

@@ -1,0 +1,272 @@
+//! The lines at the top and at the bottom: inputs and progress, breadcrumbs, news, keys or prompt.
+
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::{Scene, span};
+use crate::detect::{Family, OnsetStatus};
+use crate::view::clock::duration;
+use crate::view::keys::View;
+use crate::view::state::{PromptKind, State};
+use crate::view::text;
+
+/// ```text
+///  eopwatch  4 logs, 3.2 GB  13 May 00:00 to 14:32 +02:00          ▕██████▌   ▏ 62 %  1.9 GB/s  3 s left   ● live
+/// ```
+pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
+    if area.is_empty() {
+        return;
+    }
+    let (snapshot, theme) = (scene.snapshot, &scene.theme);
+    let width = usize::from(area.width);
+    let right = progress(scene, width);
+    let right_width: usize = right.iter().map(Span::width).sum();
+    let room = width.saturating_sub(right_width + 2);
+
+    let mut parts = Vec::new();
+    if width < 60 {
+        parts.push((verdict(scene), theme.strong, 0));
+    }
+    parts.push(("eopwatch".to_owned(), theme.accent.add_modifier(Modifier::BOLD), 1));
+    let logs = snapshot.inputs.len() as u64;
+    if logs > 0 {
+        let total = snapshot.inputs.iter().map(|i| i.bytes).sum();
+        parts.push((format!("{}, {}", text::plural(logs, "log", "logs"), text::bytes(total)), theme.text, 3));
+    }
+    if let Some((first, last)) = State::whole(snapshot).filter(|_| width >= 40) {
+        let clock = &scene.state.clock;
+        parts.push((clock.range(first, last), theme.text, 2));
+        parts.push((clock.offset(last), theme.dim, 4));
+    }
+    let mut spans = vec![Span::raw(if width < 30 { "" } else { " " })];
+    spans.extend(super::fitting(parts, room.saturating_sub(1)));
+    let left_width: usize = spans.iter().map(Span::width).sum();
+    spans.push(Span::raw(" ".repeat(width.saturating_sub(left_width + right_width))));
+    spans.extend(right);
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// The shortest answer, for the smallest screens.
+fn verdict(scene: &Scene) -> String {
+    let active = |family| {
+        let of = |o: &&crate::detect::Onset| o.status == OnsetStatus::Active && o.family == family;
+        scene.snapshot.onsets.iter().filter(of).count()
+    };
+    match (active(Family::Block), active(Family::Throttle)) {
+        (0, 0) => "no block".to_owned(),
+        (blocks, 0) => format!("■ {blocks} blocked"),
+        (0, throttles) => format!("▲ {throttles} throttled"),
+        (blocks, throttles) => format!("■ {blocks}  ▲ {throttles}"),
+    }
+}
+
+fn progress<'a>(scene: &Scene, width: usize) -> Vec<Span<'a>> {
+    let (snapshot, theme, state) = (scene.snapshot, &scene.theme, scene.state);
+    let p = snapshot.progress;
+    let mut spans = Vec::new();
+    let gap = |spans: &mut Vec<Span<'a>>| {
+        if !spans.is_empty() {
+            spans.push(Span::raw("  "));
+        }
+    };
+    let errors = snapshot.warnings.iter().filter(|w| w.is_error).count();
+    if !snapshot.warnings.is_empty() && width >= 60 {
+        let (count, word) = if errors > 0 {
+            (errors, if errors == 1 { "error" } else { "errors" })
+        } else {
+            let count = snapshot.warnings.len();
+            (count, if count == 1 { "message" } else { "messages" })
+        };
+        let style = if errors > 0 { theme.blocked } else { theme.warning };
+        spans.push(span(format!("! {count} {word} (m)"), style));
+    }
+    if state.frozen {
+        gap(&mut spans);
+        let more = if state.missed > 0 { format!(" +{}", text::group(state.missed)) } else { String::new() };
+        spans.push(span(format!("‖ frozen{more}"), theme.warning));
+    }
+    if !p.complete {
+        gap(&mut spans);
+        if p.total_bytes == 0 {
+            spans.push(span("reading …", theme.dim));
+        } else {
+            let share = (p.done_bytes as f64 / p.total_bytes as f64).clamp(0.0, 1.0);
+            if width >= 90 {
+                spans.extend(bar(share, if width >= 140 { 20 } else { 10 }, scene));
+                spans.push(Span::raw(" "));
+            }
+            spans.push(span(format!("{:>3.0} %", (share * 100.0).floor()), theme.text));
+            if p.elapsed_s > 0.2 && p.done_bytes > 0 && width >= 60 {
+                let rate = p.done_bytes as f64 / p.elapsed_s;
+                let left = (p.total_bytes.saturating_sub(p.done_bytes) as f64 / rate).ceil() as i64;
+                let text = format!("  {:>8}/s  {:>8} left", text::bytes(rate as u64), duration(left));
+                spans.push(span(text, theme.dim));
+            }
+        }
+    } else if p.live {
+        gap(&mut spans);
+        spans.push(span("●", theme.good));
+        spans.push(span(" live", theme.text));
+    } else if width >= 100 {
+        gap(&mut spans);
+        spans.push(span(format!("read in {}", seconds(p.elapsed_s)), theme.dim));
+    }
+    spans.push(Span::raw(if width < 30 { "" } else { " " }));
+    spans
+}
+
+fn seconds(s: f64) -> String {
+    if s < 10.0 { format!("{s:.1} s") } else { duration(s as i64) }
+}
+
+fn bar<'a>(share: f64, cells: usize, scene: &Scene) -> Vec<Span<'a>> {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (share * cells as f64 * 8.0) as usize;
+    let full = "█".repeat(eighths / 8);
+    let part = PARTS[eighths % 8];
+    let rest = " ".repeat(cells - eighths / 8 - usize::from(!part.is_empty()));
+    vec![
+        span("▕", scene.theme.border),
+        span(format!("{full}{part}"), scene.theme.accent),
+        span(format!("{rest}▏"), scene.theme.border),
+    ]
+}
+
+/// Where the crumbs stand: column, width, how many crumbs a click leaves.
+pub(crate) fn crumb_spans(state: &State) -> Vec<(u16, u16, usize)> {
+    let mut x: u16 = 1;
+    let mut spans = Vec::new();
+    for (i, name) in crumb_texts(state).iter().enumerate() {
+        let w = text::width(name) as u16;
+        spans.push((x, w, i));
+        x = x.saturating_add(w + 3);
+    }
+    spans
+}
+
+fn crumb_texts(state: &State) -> Vec<String> {
+    let mut all = vec!["all attempts".to_owned()];
+    all.extend(state.crumbs.iter().map(|c| c.text(&state.clock)));
+    all
+}
+
+/// ` all › source 192.0.2.25 › domain outlook.com                                      filter: hot*`
+pub(super) fn crumbs(frame: &mut Frame, area: Rect, scene: &Scene) {
+    if area.is_empty() {
+        return;
+    }
+    let (state, theme) = (scene.state, &scene.theme);
+    let names = crumb_texts(state);
+    let last = names.len() - 1;
+    let mut spans = vec![Span::raw(" ")];
+    for (i, name) in names.into_iter().enumerate() {
+        if i > 0 {
+            spans.push(span(" › ", theme.dim));
+        }
+        spans.push(span(name, if i == last { theme.strong } else { theme.dim }));
+    }
+    let query = &state.table().query;
+    let right = if query.is_empty() {
+        Span::raw("")
+    } else {
+        let words = text::fit(&text::clean_most(query, 64), 40);
+        span(format!("{} with {words} ", state.tab.title()), theme.accent)
+    };
+    frame.render_widget(Line::from(spans), area);
+    let w = (right.width() as u16).min(area.width);
+    frame.render_widget(right, Rect { x: area.right() - w, width: w, ..area });
+}
+
+/// What began or cleared, until it is looked at.
+pub(super) fn news(frame: &mut Frame, area: Rect, scene: &Scene) {
+    let Some(last) = scene.state.news.last().filter(|_| !area.is_empty()) else { return };
+    let more = match scene.state.news.len() {
+        1 => String::new(),
+        n => format!("  and {} more", n - 1),
+    };
+    let style = scene.theme.blocked.add_modifier(Modifier::REVERSED);
+    let line = text::left(&format!(" NEW  {last}{more}   b to look"), usize::from(area.width));
+    frame.render_widget(span(line, style), area);
+}
+
+/// Keys; or the prompt; or what there is to say.
+pub(super) fn footer(frame: &mut Frame, area: Rect, scene: &Scene) {
+    if area.is_empty() {
+        return;
+    }
+    let (state, theme) = (scene.state, &scene.theme);
+    let width = usize::from(area.width);
+    if let Some(prompt) = &state.prompt {
+        let label = match prompt.kind {
+            PromptKind::Filter => " filter: ",
+            PromptKind::Search => " search: ",
+            PromptKind::Time => " time: ",
+        };
+        let hint = match (&prompt.error, prompt.kind) {
+            (Some(error), _) => span(text::fit(&text::clean_most(error, 200), width / 2), theme.warning),
+            (None, PromptKind::Filter) => {
+                span("words, globs, source: domain: dc: reply: …, ! negates", theme.dim)
+            }
+            (None, PromptKind::Time) => span("14:30  -2h  yesterday  09:00 to 10:30", theme.dim),
+            (None, PromptKind::Search) => span("⏎ then n and N", theme.dim),
+        };
+        let room = width.saturating_sub(label.len() + 1).max(1);
+        let from = prompt.input.visual_scroll(room.saturating_sub(1));
+        let value = text::clean_most(prompt.input.value(), 4096);
+        let shown = text::window(&value, from, room).to_owned();
+        let used = label.len() + text::width(&shown) + 3;
+        let mut spans = vec![span(label, theme.key), span(shown, theme.text)];
+        if used + hint.width() < width {
+            spans.push(Span::raw(" ".repeat(width - used - hint.width() + 2)));
+            spans.push(hint);
+        }
+        frame.render_widget(Line::from(spans), area);
+        let x = label.len() + prompt.input.visual_cursor().saturating_sub(from);
+        frame.set_cursor_position(Position::new(area.x + x.min(width - 1) as u16, area.y));
+        return;
+    }
+    if let Some(notice) = &state.notice {
+        let style = if notice.is_error { theme.blocked } else { theme.accent };
+        let line = text::fit(&format!(" {}", text::clean_most(&notice.text, 400)), width);
+        frame.render_widget(span(line, style), area);
+        return;
+    }
+    frame.render_widget(Paragraph::new(keys(scene, width)), area);
+}
+
+/// The keys of the view, help and quit last and always.
+fn keys<'a>(scene: &Scene, width: usize) -> Line<'a> {
+    let (state, theme) = (scene.state, &scene.theme);
+    let view = state.view();
+    let mut items: Vec<(String, &str)> = Vec::new();
+    let mut always = Vec::new();
+    for binding in state.keymap.of(view).filter(|b| !b.footer.is_empty()) {
+        let key = match binding.name {
+            "down" => "↑↓".to_owned(),
+            "next-block" => "[ ]".to_owned(),
+            _ => binding.keys.first().map(|k| k.label()).unwrap_or_default(),
+        };
+        let is_last =
+            matches!(binding.name, "help" | "leave") || view != View::Overview && binding.name == "back";
+        if is_last { always.push((key, binding.footer)) } else { items.push((key, binding.footer)) }
+    }
+    let cells = |(key, word): &(String, &str)| text::width(key) + text::width(word) + 3;
+    let mut room = width.saturating_sub(1 + always.iter().map(cells).sum::<usize>());
+    let mut shown = Vec::new();
+    for item in items {
+        if cells(&item) <= room {
+            room -= cells(&item);
+            shown.push(item);
+        }
+    }
+    shown.extend(always);
+    let mut spans = vec![Span::raw(" ")];
+    for (key, word) in shown {
+        spans.push(span(key, theme.key));
+        spans.push(span(format!(" {word}  "), theme.dim));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,127 @@
+//! Every screen at five sizes, empty and full. Read with eyes before accepted.
+
+use eopwatch::aggregate::{InputRow, Progress, Snapshot};
+use eopwatch::view::ThemeName;
+
+use super::{Screen, fake};
+
+const SIZES: [(u16, u16); 5] = [(160, 45), (100, 30), (80, 24), (60, 15), (20, 5)];
+
+fn picture(name: &str, snapshot: &Snapshot, keys: &str) {
+    for (w, h) in SIZES {
+        let mut screen = Screen::new(snapshot.clone(), w, h);
+        screen.press(keys);
+        insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!(format!("{name}-{w}x{h}"), screen.text());
+        });
+    }
+}
+
+#[test]
+fn overview() {
+    picture("overview", &fake::full(), "");
+    picture("overview-scanning", &fake::scanning(), "");
+    picture("overview-cursor", &fake::full(), "4 Tab Tab h h");
+}
+
+#[test]
+fn nothing_to_report() {
+    picture("healthy", &fake::healthy(), "");
+    picture("none", &fake::none(), "");
+    picture("start", &Snapshot::default(), "");
+    let done = Progress { complete: true, ..Progress::default() };
+    let input = InputRow { path: "/tmp/notes.txt".into(), lines: 3, bytes: 90, ..InputRow::default() };
+    let unknown = Snapshot { inputs: vec![input], progress: done, ..Snapshot::default() };
+    picture("unknown", &unknown, "");
+    let unreadable = Snapshot { warnings: fake::full().warnings, progress: done, ..Snapshot::default() };
+    picture("unreadable", &unreadable, "");
+}
+
+#[test]
+fn tables() {
+    picture("domains", &fake::full(), "2");
+    picture("datacenters", &fake::full(), "3");
+    picture("replies", &fake::full(), "4 j j j j");
+    picture("enlarged", &fake::full(), "4 +");
+}
+
+#[test]
+fn views() {
+    picture("block", &fake::full(), "b");
+    picture("block-end", &fake::full(), "b G");
+    picture("lines", &fake::full(), "L");
+    picture("line", &fake::full(), "L j Enter");
+    picture("advice", &fake::full(), "i");
+    picture("messages", &fake::full(), "m");
+    picture("help", &fake::full(), "?");
+    picture("help-lines", &fake::full(), "L ?");
+}
+
+#[test]
+fn prompts_and_menus() {
+    picture("filter", &fake::full(), "2 / h o t");
+    picture("sort", &fake::full(), "s");
+    picture("export", &fake::full(), "x");
+    picture("time", &fake::full(), "t 1 4 : x x");
+}
+
+#[test]
+fn no_frame_is_broken_at_any_size() {
+    for keys in ["", "b", "L", "L Enter", "i", "m", "?", "s", "/ a", "2 + G", "Tab Tab h", "4 G L"] {
+        for w in [1, 2, 3, 7, 19, 20, 41, 59, 60, 61, 79, 80, 109, 110, 149, 150, 220] {
+            for h in [1, 2, 3, 4, 5, 6, 7, 9, 14, 15, 16, 19, 20, 24, 41, 70] {
+                for snapshot in [fake::full(), Snapshot::default()] {
+                    let mut screen = Screen::new(snapshot, w, h);
+                    screen.press(keys);
+                    screen.text();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_hostile_reaches_the_terminal() {
+    for keys in ["", "4 G", "4 G i", "L", "L j Enter", "m", "b", "] ] ] b", "4 +"] {
+        for theme in [ThemeName::Dark, ThemeName::Light, ThemeName::Sixteen, ThemeName::Plain] {
+            let mut screen = Screen::new(fake::full(), 160, 45);
+            screen.state.theme = theme;
+            screen.press(keys);
+            let text = screen.text();
+            let bad = |c: char| c != '\n' && c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+            assert!(!text.contains(bad), "{keys}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_is_cheap() {
+    let mut screen = Screen::new(fake::full(), 160, 45);
+    screen.text();
+    let begin = std::time::Instant::now();
+    for _ in 0..20 {
+        screen.buffer();
+    }
+    let each = begin.elapsed() / 20;
+    println!("{each:?} a frame");
+    assert!(each.as_millis() < 40, "{each:?} a frame, in a debug build");
+}
+
+#[test]
+fn a_hundred_thousand_domains_stay_smooth() {
+    let mut snapshot = fake::full();
+    let row = snapshot.domains[2].clone();
+    snapshot.domains.extend(
+        (0..100_000)
+            .map(|i| eopwatch::aggregate::DomainRow { domain: Some(format!("d{i}.example")), ..row.clone() }),
+    );
+    let mut screen = Screen::new(snapshot, 160, 45);
+    screen.press("2 G");
+    let begin = std::time::Instant::now();
+    for _ in 0..20 {
+        screen.press("k");
+        screen.buffer();
+    }
+    let each = begin.elapsed() / 20;
+    assert!(each.as_millis() < 60, "{each:?} a key, in a debug build");
+}

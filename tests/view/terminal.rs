@@ -1,0 +1,224 @@
+//! The real loop in a pseudo-terminal, on made-up data.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use eopwatch::aggregate::{Filter, Snapshot};
+use eopwatch::engine::LineList;
+use eopwatch::view::{ExportKind, Feed, ThemeName, ViewOptions, run};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use super::fake;
+
+struct Story {
+    snapshot: Arc<Snapshot>,
+    lines: Mutex<Arc<LineList>>,
+    begin: Instant,
+    panics: bool,
+}
+
+impl Feed for Story {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        let is_late = self.begin.elapsed() > Duration::from_millis(500);
+        assert!(!(self.panics && is_late), "the story ends in a panic");
+        Arc::clone(&self.snapshot)
+    }
+    fn set_filter(&self, _: Filter) {}
+    fn find_lines(&self, _: Filter) {
+        *self.lines.lock().expect("unpoisoned") = Arc::new(fake::lines());
+    }
+    fn lines(&self) -> Arc<LineList> {
+        Arc::clone(&self.lines.lock().expect("unpoisoned"))
+    }
+}
+
+/// Not a test: the view itself, for eyes and for the tests below.
+/// `cargo test --test view -- --ignored --exact --nocapture terminal::show`; `SHOW` chooses the data.
+#[test]
+#[ignore = "takes the terminal"]
+fn show() {
+    let snapshot = match std::env::var("SHOW").as_deref() {
+        Ok("healthy") => fake::healthy(),
+        Ok("none") => fake::none(),
+        Ok("scanning") => fake::scanning(),
+        _ => fake::full(),
+    };
+    let story = Story {
+        snapshot: Arc::new(snapshot),
+        lines: Mutex::default(),
+        begin: Instant::now(),
+        panics: std::env::var_os("SHOW_PANIC").is_some(),
+    };
+    let theme = match std::env::var("SHOW_THEME").as_deref() {
+        Ok("light") => ThemeName::Light,
+        Ok("16") => ThemeName::Sixteen,
+        Ok("plain") => ThemeName::Plain,
+        _ => ThemeName::Dark,
+    };
+    let options = ViewOptions {
+        zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(2)),
+        theme,
+        advice: Box::new(fake::advice),
+        exports: vec![ExportKind::Markdown, ExportKind::Json, ExportKind::Evidence],
+        export: Box::new(|_| Ok("eopwatch-summary.md".into())),
+        ..ViewOptions::default()
+    };
+    run(&story, options).expect("a terminal");
+}
+
+/// The view in a pseudo-terminal of its own.
+struct Pty {
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    output: Arc<Mutex<Vec<u8>>>,
+    size: (u16, u16),
+}
+
+impl Pty {
+    fn start(env: &[(&str, &str)]) -> Self {
+        let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(std::env::current_exe().expect("this test"));
+        command.args(["--ignored", "--exact", "--nocapture", "terminal::show"]);
+        command.env("TERM", "xterm-256color");
+        for (key, value) in env {
+            command.env(key, value);
+        }
+        let child = pair.slave.spawn_command(command).expect("started");
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let mut reader = pair.master.try_clone_reader().expect("a reader");
+        let sink = Arc::clone(&output);
+        std::thread::spawn(move || {
+            let mut part = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut part) {
+                sink.lock().expect("unpoisoned").extend_from_slice(&part[..count]);
+            }
+        });
+        let keys = pair.master.take_writer().expect("a writer");
+        Self { child, master: pair.master, keys, output, size: (30, 100) }
+    }
+
+    fn output(&self) -> String {
+        String::from_utf8_lossy(&self.output.lock().expect("unpoisoned")).into_owned()
+    }
+
+    /// What the terminal shows.
+    fn screen(&self) -> String {
+        let some = |n| std::num::NonZero::new(n).expect("a size");
+        let mut parser = vt100::Parser::new(some(self.size.0), some(self.size.1), 0);
+        parser.process(&self.output.lock().expect("unpoisoned"));
+        parser.screen().contents()
+    }
+
+    fn wait(&self, what: &str, is_there: impl Fn(&Self) -> bool) {
+        let begin = Instant::now();
+        while !is_there(self) {
+            assert!(begin.elapsed() < Duration::from_secs(20), "no {what}:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn see(&self, text: &str) {
+        self.wait(text, |pty| pty.screen().contains(text));
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("pressed");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.process_id().expect("running").to_string();
+        let done = std::process::Command::new("kill").args(["-s", name, &id]).status().expect("kill");
+        assert!(done.success());
+    }
+
+    /// Waits for the end; the terminal must be as before.
+    fn end(mut self) {
+        let begin = Instant::now();
+        while self.child.try_wait().expect("known").is_none() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "still there:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.wait("restored terminal", |pty| {
+            let output = pty.output();
+            let last = |on: &str, off: &str| output.rfind(off) > output.rfind(on);
+            last("\x1b[?1049h", "\x1b[?1049l")
+                && last("\x1b[?25l", "\x1b[?25h")
+                && last("\x1b[?1002h", "\x1b[?1002l")
+                && last("\x1b[?2004h", "\x1b[?2004l")
+        });
+        if let Some(termios) = self.master.get_termios() {
+            let is_cooked = format!("{:?}", termios.local_flags).contains("ICANON");
+            assert!(is_cooked, "{:?}", termios.local_flags);
+        }
+    }
+}
+
+#[test]
+fn start_drill_in_back_resize_quit() {
+    let mut pty = Pty::start(&[]);
+    pty.see("192.0.2.25 postfix-out1");
+    pty.see("q quit");
+    pty.press("jj\r");
+    pty.see("all attempts › source 192.0.2.31");
+    pty.press("\x7f");
+    pty.wait("way back", |p| !p.screen().contains("› source"));
+    pty.press("/198\r");
+    pty.see("1 of 1");
+    pty.press("\x1b");
+    pty.see("of 5");
+    pty.press("L");
+    pty.see("newest first");
+    pty.press("q");
+    pty.see("q quit");
+    pty.size = (24, 80);
+    pty.master.resize(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 }).expect("resized");
+    // The parser is made anew for the smaller size: only what was drawn since is right.
+    pty.output.lock().expect("unpoisoned").clear();
+    pty.press("\x0c");
+    pty.see("q quit");
+    assert!(pty.screen().lines().all(|l| l.chars().count() <= 80));
+    // The beginning of the output, which `end` wants, was thrown away.
+    pty.press("q");
+    pty.end();
+}
+
+#[test]
+fn signals_give_the_terminal_back() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let pty = Pty::start(&[]);
+        pty.see("q quit");
+        pty.signal(signal);
+        pty.end();
+    }
+    let mut pty = Pty::start(&[]);
+    pty.see("q quit");
+    pty.press("\x03");
+    pty.end();
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back() {
+    let pty = Pty::start(&[("SHOW_PANIC", "1")]);
+    pty.see("the story ends in a panic");
+    pty.end();
+}
+
+#[test]
+fn suspended_and_back() {
+    let mut pty = Pty::start(&[]);
+    pty.see("q quit");
+    pty.press("\x1a");
+    pty.wait("shell's screen", |p| {
+        let output = p.output();
+        output.rfind("\x1b[?1049l") > output.rfind("\x1b[?1049h")
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    pty.signal("CONT");
+    pty.see("q quit");
+    pty.press("q");
+    pty.end();
+}
