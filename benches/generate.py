@@ -160,7 +160,7 @@ def story(_):
     while t < end:
         hour = t.hour + t.minute / 60
         busy = 0.15 + max(0.0, 1 - abs(hour - 13) / 9)
-        t += datetime.timedelta(seconds=rng.expovariate(busy / 34))
+        t += datetime.timedelta(seconds=rng.expovariate(busy / 5))
         number += 1
         name, ip = sources[rng.choices(range(3), [5, 4, 3])[0]]
         if name == "postfix-out1" and worked_on <= t < test:
@@ -172,7 +172,7 @@ def story(_):
         mx = relay(domain)
         front = rng.randrange(12)
         address, forest = f"52.101.{20 + front}.{1 + front % 4}", FORESTS[front % len(FORESTS)]
-        qid = f"4cX{number:05X}z9s{rng.choice('QLPVRT')}"
+        qid = f"4cX{number:06X}z9{rng.choice('QLPVRT')}"
         user = rng.choice(["anna", "ben", "carla", "david", "eva", "felix"]) + str(rng.randrange(10**4))
         trade_show = at(1, 9, 10) <= t < at(1, 13) and name == "postfix-out1"
         kind = None
@@ -212,7 +212,7 @@ def story(_):
         if rng.random() < 0.9:
             domain, mx, address = rng.choice(OTHERS)
             number += 1
-            qid = f"4cX{number:05X}z9s{rng.choice('QLPVRT')}"
+            qid = f"4cX{number:06X}z9{rng.choice('QLPVRT')}"
             lines.append((done, delivery(stamp, "mta1", name, pid, qid, f"{user}@{domain}", mx, address, "2.0.0",
                                          "sent", f"250 2.0.0 OK  {number} - gsmtp")))
     lines.sort(key=lambda line: line[0])

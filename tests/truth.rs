@@ -26,7 +26,9 @@ fn runs() -> Vec<Run> {
     // One reply was cut at 2000 bytes, before its host tag; and syslog lost a line that the journal has.
     let journal = |inputs| Run { folder: "postfix", inputs, differs: 1, mapped: true, without_source: false };
     let postfix = |inputs| Run { differs: 2, ..journal(inputs) };
-    let exim = |inputs| Run { folder: "exim", inputs, differs: 11, mapped: false, without_source: false };
+    // Seven malformed replies were deferred by Exim where the first digit says bounced; four were cut at 1024 bytes,
+    // before their host tag; one delivery went on elsewhere.
+    let exim = |inputs| Run { folder: "exim", inputs, differs: 12, mapped: false, without_source: false };
     vec![
         postfix(vec!["mail.log.gz"]),
         postfix(vec!["mail-iso.log.gz"]),
@@ -85,7 +87,7 @@ fn truth(run: &Run) -> BTreeMap<Key, i64> {
                 &row["enhanced"],
                 &row["outcome"],
             ]
-            .map(|field| field.to_string());
+            .map(ToString::to_string);
             *counts.entry(key).or_default() += row["count"].parse::<i64>().expect("a count");
         }
     }

@@ -186,6 +186,15 @@ struct Sum {
     last_accepted: Option<PackedTime>,
 }
 
+/// Counts of a forest, with what is known of it.
+#[derive(Default)]
+struct ForestSum {
+    counts: Counts,
+    learned: u64,
+    sites: BTreeSet<Box<str>>,
+    region: Option<Box<str>>,
+}
+
 impl Counts {
     /// Adds `count` attempts of one kind.
     fn add(&mut self, count: u64, verdict: &VerdictKey) {
@@ -224,13 +233,15 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
     let mut total = Counts::default();
     let mut sources: BTreeMap<Identity, Sum> = BTreeMap::new();
     let mut domains: HashMap<u32, (Counts, BTreeMap<Platform, u64>)> = HashMap::new();
-    let mut datacenters: BTreeMap<Option<Box<str>>, (Counts, u64, BTreeSet<Box<str>>, Option<Box<str>>)> =
-        BTreeMap::new();
+    let mut datacenters: BTreeMap<Option<Box<str>>, ForestSum> = BTreeMap::new();
     let mut replies: HashMap<ReplyKey, ReplySum> = HashMap::new();
     let mut series: BTreeMap<i32, Bucket> = BTreeMap::new();
     for (key, cell) in tables.cells() {
         let verdict = &names.verdicts.values()[key.verdict as usize];
         if verdict.belongs == Belongs::IfDomainDoes && !learned.domains.contains(&key.domain) {
+            continue;
+        }
+        if !in_range(key, tables.width_s(), filter) {
             continue;
         }
         let learned_place = learned_place(key, names, learned);
@@ -254,15 +265,15 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         *platforms.entry(verdict.platform).or_default() += count;
 
         let place = &names.places.values()[learned_place.unwrap_or(key.place) as usize];
-        let (counts, learned_count, sites, region) = datacenters.entry(place.forest.clone()).or_default();
-        counts.add(count, verdict);
+        let forest = datacenters.entry(place.forest.clone()).or_default();
+        forest.counts.add(count, verdict);
         match learned_place {
-            Some(_) => *learned_count += count,
-            None if place.forest.is_some() => sites.extend(place.site.clone()),
+            Some(_) => forest.learned += count,
+            None if place.forest.is_some() => forest.sites.extend(place.site.clone()),
             None => {}
         }
-        if region.is_none() && place.forest.is_some() {
-            region.clone_from(&place.region);
+        if forest.region.is_none() && place.forest.is_some() {
+            forest.region.clone_from(&place.region);
         }
 
         if verdict.class != Class::Accepted {
@@ -280,6 +291,16 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         replies: reply_rows(replies, tables),
         series: dense(&series, tables.width_s()),
     }
+}
+
+/// Where time is kept, a range inside the one that was read counts by whole buckets.
+fn in_range(key: &CellKey, width_s: Option<i64>, filter: &Filter) -> bool {
+    let Some(width) = width_s else { return true };
+    if key.bucket == NO_TIME {
+        return filter.holds_time(None);
+    }
+    let begin = i64::from(key.bucket) * width;
+    filter.since.is_none_or(|since| begin + width > since) && filter.until.is_none_or(|until| begin <= until)
 }
 
 /// The place that the relay's address stands for, where the record itself names no forest.
@@ -314,10 +335,7 @@ fn holds(
     source && place && allowed.domains[key.domain as usize] && allowed.verdicts[key.verdict as usize]
 }
 
-fn source_rows(
-    sources: BTreeMap<Identity, Sum>,
-    learned: &Learned,
-) -> Vec<SourceRow> {
+fn source_rows(sources: BTreeMap<Identity, Sum>, learned: &Learned) -> Vec<SourceRow> {
     let mut rows: Vec<SourceRow> = sources
         .into_iter()
         .map(|(identity, sum)| {
@@ -369,16 +387,16 @@ fn most_frequent<K>(counts: impl Iterator<Item = (K, u64)>) -> Option<K> {
 }
 
 fn datacenter_rows(
-    datacenters: BTreeMap<Option<Box<str>>, (Counts, u64, BTreeSet<Box<str>>, Option<Box<str>>)>,
+    datacenters: BTreeMap<Option<Box<str>>, ForestSum>,
 ) -> Vec<DatacenterRow> {
     let mut rows: Vec<DatacenterRow> = datacenters
         .into_iter()
-        .map(|(forest, (counts, learned, sites, region))| DatacenterRow {
+        .map(|(forest, sum)| DatacenterRow {
             forest: forest.map(Into::into),
-            region: region.map(Into::into),
-            sites: sites.into_iter().map(Into::into).collect(),
-            counts,
-            learned,
+            region: sum.region.map(Into::into),
+            sites: sum.sites.into_iter().map(Into::into).collect(),
+            counts: sum.counts,
+            learned: sum.learned,
         })
         .collect();
     rows.sort_by_cached_key(|r| (most_first(&r.counts), none_last(&r.forest)));

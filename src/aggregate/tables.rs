@@ -207,7 +207,7 @@ mod tests {
         CellKey { bucket: 0, source, domain: 0, relay: 0, place: 0, quoted: 0, verdict: 1 }
     }
 
-    fn content(tables: &Tables) -> Vec<(i32, u32, u64, Option<(Time, Time)>)> {
+    fn content(tables: &Tables) -> impl PartialEq + std::fmt::Debug {
         let mut all: Vec<_> = tables.cells().map(|(k, c)| (k.bucket, k.source, c.count, c.range())).collect();
         all.sort();
         all

@@ -79,7 +79,9 @@ pub fn identify(
 pub fn address_inside(name: &str) -> Option<IpAddr> {
     let bytes = name.as_bytes();
     (0..bytes.len())
-        .filter(|at| bytes[*at].is_ascii_digit() && (*at == 0 || !matches!(bytes[*at - 1], b'0'..=b'9' | b'.')))
+        .filter(|at| {
+            bytes[*at].is_ascii_digit() && (*at == 0 || !matches!(bytes[*at - 1], b'0'..=b'9' | b'.'))
+        })
         .find_map(|at| [b'.', b'-'].into_iter().find_map(|separator| literal_at(&bytes[at..], separator)))
 }
 

@@ -52,7 +52,8 @@ impl SourceMap {
             return None;
         }
         // `postfix-out1` in the map stands for each of its services: `postfix-out1/smtp`.
-        let names = name.into_iter().flat_map(|n| [Some(n), n.rsplit_once('/').map(|(front, _)| front)]).flatten();
+        let names =
+            name.into_iter().flat_map(|n| [Some(n), n.rsplit_once('/').map(|(front, _)| front)]).flatten();
         let exact = host.and_then(|host| {
             names.clone().find_map(|n| self.by_host_and_name.get(&(host.to_owned(), n.to_owned())))
         });

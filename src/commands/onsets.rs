@@ -15,7 +15,9 @@ pub fn run(args: &OnsetsArgs) -> Result<u8, Failure> {
         let text = match args.format {
             OnsetsFormat::Text => export::text::onsets(&snapshot),
             OnsetsFormat::Json => export::json::onsets(&snapshot),
-            OnsetsFormat::Ndjson => detected.changes(&run.options.filter).map(export::json::onset_change).collect(),
+            OnsetsFormat::Ndjson => {
+                detected.changes(&run.options.filter).map(export::json::onset_change).collect()
+            }
         };
         let text = if args.read.mask { crate::text::mask(&text) } else { text };
         output::write(text.as_bytes(), args.output.as_deref())?;

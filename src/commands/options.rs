@@ -23,7 +23,9 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
     let zone = args.timezone.as_deref().map(zone).transpose()?;
     let local = match &zone {
         Some(Zone::Named(zone)) => zone.clone(),
-        Some(Zone::Fixed(seconds)) => TimeZone::fixed(jiff::tz::Offset::from_seconds(*seconds).unwrap_or(jiff::tz::Offset::UTC)),
+        Some(Zone::Fixed(seconds)) => {
+            TimeZone::fixed(jiff::tz::Offset::from_seconds(*seconds).unwrap_or(jiff::tz::Offset::UTC))
+        }
         None => TimeZone::system(),
     };
     let now = Timestamp::now();

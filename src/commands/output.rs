@@ -25,7 +25,11 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Io(error) | Self::File { source: error, .. } if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Io(error) | Self::File { source: error, .. }
+                if error.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                0
+            }
             Self::Io(_) | Self::File { .. } => 3,
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cli::{TailArgs, TailFormat};
 use crate::detect::{Onset, OnsetStatus};
-use crate::engine::{Run, Session};
+use crate::engine::Session;
 use crate::export;
 use crate::record::Time;
 
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Follows the inputs and prints each event as it is decided, until it is stopped or stdin ends.
 pub fn run(args: &TailArgs) -> Result<u8, Failure> {
-    let session = Session::start(Run::new(options(&args.read, &config(&args.read)?, true)?, false), true);
+    let session = Session::start(options(&args.read, &config(&args.read)?, true)?, true);
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -59,7 +59,9 @@ fn changes(known: &mut BTreeMap<String, Onset>, onsets: &[Onset], args: &TailArg
     let mut say = |kind: &'static str, at: Time, onset: &Onset| {
         let line = match args.format {
             TailFormat::Json => export::json::onset_line(kind, at, onset),
-            TailFormat::Text => format!("{at} {kind}: {}\n", export::text::onset_line(onset).replace('\n', " ")),
+            TailFormat::Text => {
+                format!("{at} {kind}: {}\n", export::text::onset_line(onset).replace('\n', " "))
+            }
         };
         let line = if args.read.mask { crate::text::mask(&line) } else { line };
         lines.push((at, onset.id.clone(), line));

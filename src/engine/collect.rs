@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::aggregate::{Belongs, Cache, CellKey, Filter, Names, Place, RelayKey, SourceKey, Tables, VerdictKey};
+use crate::aggregate::{
+    Belongs, Cache, CellKey, Filter, Names, Place, RelayKey, SourceKey, Tables, VerdictKey,
+};
 use crate::attribute::{self, SourceMap};
 use crate::microsoft::{self, Class, Platform};
 use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, Stamper, Time, domain_of};

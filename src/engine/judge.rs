@@ -37,14 +37,8 @@ pub fn judge<'a>(attempt: &Attempt<'a>) -> Option<Judged<'a>> {
 /// The same for an attempt that is known to be Microsoft's.
 pub fn judge_reply<'a>(attempt: &Attempt<'a>, platform: Option<Platform>) -> Judged<'a> {
     let (smtp_code, enhanced) = codes(&attempt.answer);
-    let mut judged = Judged {
-        platform,
-        smtp_code,
-        enhanced,
-        verdict: Verdict::accepted(),
-        host_tag: None,
-        quoted: None,
-    };
+    let mut judged =
+        Judged { platform, smtp_code, enhanced, verdict: Verdict::accepted(), host_tag: None, quoted: None };
     if attempt.outcome != Outcome::Delivered {
         judged.verdict = Catalogue::builtin().classify(&attempt.answer);
         if let Answer::Text(reply) = attempt.answer {

@@ -16,5 +16,5 @@ mod visit;
 pub use events::{Event, events};
 pub use options::Options;
 pub use run::Run;
-pub use summary::{Change, Detected};
 pub use session::{LineList, LogLine, Session};
+pub use summary::{Change, Detected};

@@ -12,7 +12,8 @@ use memchr::memmem;
 
 use crate::record::{self, Clock, Format, Naive, Zone, stamp};
 use crate::source::{
-    Chunk, ChunkSink, Chunks, Compression, Discovered, FileSpan, Location, Tail, discover, open_stream, sniff, spans,
+    Chunk, ChunkSink, Chunks, Compression, Discovered, FileSpan, Location, Tail, discover, open_stream,
+    sniff, spans,
 };
 
 use super::options::Options;
@@ -53,17 +54,16 @@ pub struct Trouble {
 /// Finds, opens and sniffs all inputs.
 pub fn prepare(options: &Options) -> (Vec<Prepared>, Vec<Trouble>, Option<Stdin>) {
     let (discovered, failed) = discover(&options.paths);
-    let mut troubles: Vec<Trouble> = failed
-        .into_iter()
-        .map(|(path, error)| trouble(&path.display().to_string(), &error))
-        .collect();
+    let mut troubles: Vec<Trouble> =
+        failed.into_iter().map(|(path, error)| trouble(&path.display().to_string(), &error)).collect();
     let mut inputs = Vec::new();
     let mut samples = Vec::new();
     let mut stdin = None;
     for input in discovered {
         let name = input.name();
         match open(&input, options, &mut stdin) {
-            Ok(Opened::Log(prepared, evidence)) => {
+            Ok(Opened::Log(log)) => {
+                let (prepared, evidence) = *log;
                 inputs.push(prepared);
                 samples.push(evidence);
             }
@@ -80,14 +80,22 @@ pub fn prepare(options: &Options) -> (Vec<Prepared>, Vec<Trouble>, Option<Stdin>
 fn trouble(path: &str, error: &io::Error) -> Trouble {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "no such file (check the path)",
-        io::ErrorKind::PermissionDenied => "permission denied (run as a member of the group that may read it)",
-        _ => return Trouble { path: Some(path.to_owned()), text: format!("cannot be read: {error}"), is_error: true },
+        io::ErrorKind::PermissionDenied => {
+            "permission denied (run as a member of the group that may read it)"
+        }
+        _ => {
+            return Trouble {
+                path: Some(path.to_owned()),
+                text: format!("cannot be read: {error}"),
+                is_error: true,
+            };
+        }
     };
     Trouble { path: Some(path.to_owned()), text: hint.to_owned(), is_error: true }
 }
 
 enum Opened {
-    Log(Prepared, Evidence),
+    Log(Box<(Prepared, Evidence)>),
     NoLog(String),
 }
 
@@ -152,7 +160,7 @@ fn open(input: &Discovered, options: &Options, stdin: &mut Option<Stdin>) -> io:
     if let Some(format) = format {
         evidence.gather(format, &head, &prepared)?;
     }
-    Ok(Opened::Log(prepared, evidence))
+    Ok(Opened::Log(Box::new((prepared, evidence))))
 }
 
 /// Reads the head of stdin and puts it back before the rest.
@@ -179,7 +187,9 @@ fn looks_like(head: &[u8]) -> &'static str {
         [b'{' | b'[', ..] => "JSON",
         [b'<', ..] => "markup",
         [b'#', ..] => "a text with comments",
-        _ if head.split(|b| *b == b'\n').take(3).all(|l| l.iter().filter(|b| **b == b',').count() > 2) => "CSV",
+        _ if head.split(|b| *b == b'\n').take(3).all(|l| l.iter().filter(|b| **b == b',').count() > 2) => {
+            "CSV"
+        }
         _ => "text",
     }
 }
@@ -221,7 +231,9 @@ impl Evidence {
             if self.samples.len() >= 2 * CLOCK_SAMPLES {
                 return;
             }
-            let Some(theirs) = hit.checked_sub(23).and_then(|from| utc_stamp(&bytes[from..hit])) else { continue };
+            let Some(theirs) = hit.checked_sub(23).and_then(|from| utc_stamp(&bytes[from..hit])) else {
+                continue;
+            };
             let start = memchr::memrchr(b'\n', &bytes[..hit]).map_or(0, |n| n + 1);
             if start == 0 {
                 continue;
@@ -295,8 +307,7 @@ fn agreed_offset(samples: &[(Naive, i64)]) -> Option<i32> {
     for (naive, theirs) in samples {
         // Whatever the year, it is the one that puts both stamps within a day of each other.
         let year = year_of(*theirs);
-        let difference =
-            (year - 1..=year + 1).map(|y| naive.seconds(y) - theirs).min_by_key(|d| d.abs())?;
+        let difference = (year - 1..=year + 1).map(|y| naive.seconds(y) - theirs).min_by_key(|d| d.abs())?;
         let rounded = (difference + QUARTER / 2).div_euclid(QUARTER) * QUARTER;
         if rounded.abs() <= 15 * 3600 && (difference - rounded).abs() <= 150 {
             *votes.entry(rounded).or_default() += 1;
@@ -345,7 +356,9 @@ fn contradiction(
         let hours = f64::from(told) / 3600.0;
         troubles.push(Trouble {
             path: Some(input.name.to_string()),
-            text: format!("Microsoft's own stamps say that this log's clock is UTC{hours:+} (check --timezone)"),
+            text: format!(
+                "Microsoft's own stamps say that this log's clock is UTC{hours:+} (check --timezone)"
+            ),
             is_error: false,
         });
     }
@@ -418,11 +431,7 @@ fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options) {
 }
 
 /// The first stamp in each span.
-fn span_stamps(
-    path: &PathBuf,
-    format: &dyn Format,
-    spans: &[FileSpan],
-) -> io::Result<Vec<Option<Naive>>> {
+fn span_stamps(path: &PathBuf, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Vec<Option<Naive>>> {
     let file = File::open(path)?;
     spans
         .iter()
@@ -460,6 +469,9 @@ fn year_steps_in(input: &Prepared, first: Naive) -> i64 {
 impl Prepared {
     /// The clock at the beginning of a span.
     pub fn clock_at(&self, span: usize) -> Clock {
-        Clock { zone: self.clock.zone.clone(), year: self.span_years.get(span).copied().unwrap_or(self.clock.year) }
+        Clock {
+            zone: self.clock.zone.clone(),
+            year: self.span_years.get(span).copied().unwrap_or(self.clock.year),
+        }
     }
 }

@@ -85,7 +85,10 @@ impl Run {
                 continue;
             }
             let parallel = input.format.is_some_and(|f| f.order() == Order::Any);
-            if parallel && input.compression == Compression::None && matches!(input.location, Location::File(_)) {
+            if parallel
+                && input.compression == Compression::None
+                && matches!(input.location, Location::File(_))
+            {
                 pieces.extend((0..input.spans.len()).map(|span| Piece { input: index, span: Some(span) }));
             } else {
                 pieces.push(Piece { input: index, span: None });
@@ -254,7 +257,9 @@ fn warning(trouble: Trouble) -> Warning {
 fn read_error(error: &io::Error, compression: Compression) -> String {
     match (error.kind(), compression.name()) {
         (io::ErrorKind::UnexpectedEof, Some(name)) => {
-            format!("the {name} file is cut short: what it holds was counted (copy it again if it should be whole)")
+            format!(
+                "the {name} file is cut short: what it holds was counted (copy it again if it should be whole)"
+            )
         }
         (_, Some(name)) => format!("the {name} file is damaged: what came before was counted ({error})"),
         (_, None) => format!("cannot be read further: what came before was counted ({error})"),

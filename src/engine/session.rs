@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::record::{Outcome, Time};
 use crate::text::escape_controls;
 
 use super::follow::follow;
+use super::options::Options;
 use super::run::Run;
 use super::summary::Detected;
 use super::visit::{Found, Lessons, visit};
@@ -51,7 +52,9 @@ pub struct LineList {
 }
 
 struct Shared {
-    run: Run,
+    /// Set once the inputs are opened, which may take a while (stdin).
+    run: OnceLock<Run>,
+    stopped: AtomicBool,
     snapshot: ArcSwap<Snapshot>,
     filter: Mutex<(Filter, u64)>,
     filter_changes: AtomicU64,
@@ -70,11 +73,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts to read; with `following`, goes on with what is written later.
-    pub fn start(run: Run, following: bool) -> Self {
-        let filter = run.options.filter.clone();
+    /// Opens the inputs and reads them; with `following`, goes on with what is written later. Returns at once.
+    pub fn start(options: Options, following: bool) -> Self {
+        let filter = options.filter.clone();
         let shared = Arc::new(Shared {
-            run,
+            run: OnceLock::new(),
+            stopped: AtomicBool::new(false),
             snapshot: ArcSwap::default(),
             filter: Mutex::new((filter, 0)),
             filter_changes: AtomicU64::new(0),
@@ -85,11 +89,15 @@ impl Session {
         });
         let reader = Arc::clone(&shared);
         thread::spawn(move || {
-            reader.run.live.store(following, Ordering::Release);
+            let run = reader.run.get_or_init(|| Run::new(options, true));
+            run.live.store(following, Ordering::Release);
+            if reader.stopped.load(Ordering::Acquire) {
+                run.stop();
+            }
             if following {
-                follow(&reader.run);
+                follow(run);
             } else {
-                reader.run.scan(true);
+                run.scan(true);
             }
             reader.ended.store(true, Ordering::Release);
         });
@@ -131,7 +139,10 @@ impl Session {
 
     /// Ends reading.
     pub fn stop(&self) {
-        self.shared.run.stop();
+        self.shared.stopped.store(true, Ordering::Release);
+        if let Some(run) = self.shared.run.get() {
+            run.stop();
+        }
         self.shared.search.fetch_add(1, Ordering::AcqRel);
     }
 }
@@ -144,29 +155,37 @@ impl Drop for Session {
 
 impl Shared {
     fn publish(&self) {
+        while !self.stopped.load(Ordering::Acquire) {
+            match self.run.get() {
+                Some(run) => return self.publish_run(run),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
+    fn publish_run(&self, run: &Run) {
         let mut version = 0;
         let mut seen = None;
         let mut detected: Option<(u64, Detected)> = None;
         let mut detection_due = Instant::now();
-        while !self.run.stopped() {
+        while !run.stopped() {
             let ended = self.ended.load(Ordering::Acquire);
-            let progress = self.run.progress();
-            let changes = self.run.lock().changes;
+            let progress = run.progress();
+            let changes = run.lock().changes;
             let filter = self.filter_changes.load(Ordering::Acquire);
             // The bar moves also where no span has ended yet.
             let now = (changes, filter, progress.done_bytes, progress.complete);
-            let outdated =
-                detected.as_ref().is_none_or(|(of, _)| *of != changes);
+            let outdated = detected.as_ref().is_none_or(|(of, _)| *of != changes);
             if seen != Some(now) || outdated && (ended || Instant::now() >= detection_due) {
                 seen = Some(now);
                 if outdated && (Instant::now() >= detection_due || ended) {
                     let begun = Instant::now();
-                    detected = Some((changes, Detected::of(&self.run)));
+                    detected = Some((changes, Detected::of(run)));
                     // Detection looks at the whole history: not more than a twentieth of the time goes to it.
                     detection_due = Instant::now() + (begun.elapsed() * 20).max(Duration::from_millis(500));
                 }
                 let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
-                let mut snapshot = self.run.snapshot(&filter, detected.as_ref().map(|(_, d)| d));
+                let mut snapshot = run.snapshot(&filter, detected.as_ref().map(|(_, d)| d));
                 version += 1;
                 snapshot.version = version;
                 self.snapshot.store(Arc::new(snapshot));
@@ -177,12 +196,13 @@ impl Shared {
     }
 
     fn search(&self, filter: &Filter, number: u64) {
-        let lessons = Lessons::of(&self.run);
+        let Some(run) = self.run.get() else { return };
+        let lessons = Lessons::of(run);
         let current = || self.search.load(Ordering::Acquire) == number;
         let mut newest: BinaryHeap<Reverse<Ordered>> = BinaryHeap::new();
         let mut total = 0;
         let mut published = Instant::now();
-        visit(&self.run, &lessons, filter, false, &mut |found| {
+        visit(run, &lessons, filter, false, &mut |found| {
             total += 1;
             newest.push(Reverse(Ordered::of(found, total)));
             if newest.len() > MOST_LINES {
@@ -221,7 +241,10 @@ impl Ordered {
             path: Arc::clone(&found.input.name),
             offset: found.offset,
             text: found.line.into(),
-            source: found.source_ip.map(|ip| ip.to_string()).or(found.attempt.source_name.map(escape_controls)),
+            source: found
+                .source_ip
+                .map(|ip| ip.to_string())
+                .or(found.attempt.source_name.map(escape_controls)),
             domain: found.recipient_domain.clone(),
             datacenter: tag.or_else(|| found.datacenter.forest.clone()),
             reply_id: found.judged.verdict.id.to_string(),

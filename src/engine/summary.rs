@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use crate::aggregate::{
-    Filter, Identity, InputRow, Label, Learned, NameTables, Range, Snapshot, SourceRow, Status, Warning, learn,
-    roll_up,
-};
 use crate::aggregate::Belongs;
-use crate::detect::{self, ChangeKind, Family, LineRef, Observation, Onset, OnsetStatus, ReplyNames, SourceNames};
+use crate::aggregate::{
+    Filter, Identity, InputRow, Label, Learned, NameTables, Range, Snapshot, SourceRow, Status, Warning,
+    learn, roll_up,
+};
+use crate::detect::{
+    self, ChangeKind, Family, LineRef, Observation, Onset, OnsetStatus, ReplyNames, SourceNames,
+};
 use crate::microsoft::Platform;
 use crate::record::{Outcome, Time};
 use crate::text::escape_controls;
@@ -171,10 +173,10 @@ impl Ids {
         let relays = self.relay_forests(totals, tables);
         let mut all = Vec::with_capacity(trials.passes.len() + trials.refusals.len());
         for pass in &trials.passes {
-            all.extend(self.observation(pass, 0, &relays, tables, learned).map(|o| Observation {
-                outcome: Outcome::Delivered,
-                ..o
-            }));
+            all.extend(
+                self.observation(pass, 0, &relays, tables, learned)
+                    .map(|o| Observation { outcome: Outcome::Delivered, ..o }),
+            );
         }
         for refusal in &trials.refusals {
             let observed = self.observation(&refusal.pass, refusal.place, &relays, tables, learned);
@@ -201,10 +203,13 @@ impl Ids {
             return None;
         }
         let forest = match self.forests[place as usize] {
-            0 => tables.relays.values()[pass.relay as usize].ip.and_then(|ip| relays.get(&ip)).map_or(0, |known| {
-                let valid = pass.second > known.from && pass.second <= known.until;
-                if valid { known.forest } else { 0 }
-            }),
+            0 => tables.relays.values()[pass.relay as usize].ip.and_then(|ip| relays.get(&ip)).map_or(
+                0,
+                |known| {
+                    let valid = pass.second > known.from && pass.second <= known.until;
+                    if valid { known.forest } else { 0 }
+                },
+            ),
             forest => forest,
         };
         Some(Observation {
@@ -403,9 +408,12 @@ fn nothing_found(snapshot: &Snapshot, filter: &Filter) -> Option<Warning> {
     let unfiltered = filter.since.is_none() && filter.until.is_none();
     let logs = snapshot.inputs.iter().filter(|i| i.lines > 0).count();
     let none = snapshot.totals.counts.attempts + snapshot.totals.other_attempts == 0;
-    (snapshot.progress.complete && unfiltered && logs > 0 && none && snapshot.totals.malformed == 0).then(|| Warning {
-        path: None,
-        text: "no delivery attempts in these logs (is the MTA's delivery log in another file?)".to_owned(),
-        is_error: false,
-    })
+    (snapshot.progress.complete && unfiltered && logs > 0 && none && snapshot.totals.malformed == 0).then(
+        || Warning {
+            path: None,
+            text: "no delivery attempts in these logs (is the MTA's delivery log in another file?)"
+                .to_owned(),
+            is_error: false,
+        },
+    )
 }

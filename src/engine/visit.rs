@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 
-use crate::aggregate::{Filter, Learned, SourceKey, VerdictKey, Belongs, reply_names};
+use crate::aggregate::{Belongs, Filter, Learned, SourceKey, VerdictKey, reply_names};
 use crate::attribute::SourceEvidence;
 use crate::microsoft::{self, Datacenter, Platform, is_public};
 use crate::record::{Attempt, Format, Line, Reader, Record, domain_of};
@@ -222,7 +222,8 @@ impl Look<'_> {
             && filter.sender_domain.matches(found.sender_domain.as_deref().into_iter())
             && filter.datacenter.matches(places.into_iter().flatten())
             && filter.platform.matches([found.platform.name()].into_iter())
-            && (filter.reply.is_empty() || filter.reply.matches(reply_names(&reply).iter().map(String::as_str)))
+            && (filter.reply.is_empty()
+                || filter.reply.matches(reply_names(&reply).iter().map(String::as_str)))
             && filter.class.matches([verdict.class.name()].into_iter())
             && filter.outcome.matches([found.attempt.outcome.name()].into_iter())
     }

@@ -14,9 +14,31 @@ pub fn ndjson(event: &Event) -> String {
 
 /// The names of the fields, in their order.
 const FIELDS: [&str; 25] = [
-    "time", "mta", "file", "offset", "host", "queue_id", "source_ip", "source_name", "source_evidence",
-    "sender_domain", "recipient_domain", "relay_host", "relay_ip", "platform", "outcome", "smtp_code",
-    "enhanced_code", "reply", "reply_id", "class", "is_block", "datacenter_host", "site", "forest", "region",
+    "time",
+    "mta",
+    "file",
+    "offset",
+    "host",
+    "queue_id",
+    "source_ip",
+    "source_name",
+    "source_evidence",
+    "sender_domain",
+    "recipient_domain",
+    "relay_host",
+    "relay_ip",
+    "platform",
+    "outcome",
+    "smtp_code",
+    "enhanced_code",
+    "reply",
+    "reply_id",
+    "class",
+    "is_block",
+    "datacenter_host",
+    "site",
+    "forest",
+    "region",
 ];
 
 /// The header line.
@@ -44,11 +66,8 @@ pub fn csv(event: &Event) -> String {
 
 /// Quoted where needed (RFC 4180). What a spreadsheet would take for a formula gets an apostrophe before it.
 fn csv_field(text: &str) -> String {
-    let guarded = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
+    let guarded =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
     if guarded.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", guarded.replace('"', "\"\""))
     } else {

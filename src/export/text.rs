@@ -141,7 +141,11 @@ fn sources(text: &mut String, snapshot: &Snapshot) {
 
 fn domain_rows(snapshot: &Snapshot) -> Vec<(String, Counts, String)> {
     let row = |d: &crate::aggregate::DomainRow| {
-        (d.domain.clone().unwrap_or_else(|| "(not logged)".to_owned()), d.counts, d.platform.name().to_owned())
+        (
+            d.domain.clone().unwrap_or_else(|| "(not logged)".to_owned()),
+            d.counts,
+            d.platform.name().to_owned(),
+        )
     };
     snapshot.domains.iter().map(row).collect()
 }
@@ -178,7 +182,8 @@ fn table(text: &mut String, title: &str, rows: &[(String, Counts, String)]) {
         );
     }
     if rows.len() > ROWS {
-        let _ = writeln!(text, "  … and {} more (--format json has all)", grouped((rows.len() - ROWS) as u64));
+        let _ =
+            writeln!(text, "  … and {} more (--format json has all)", grouped((rows.len() - ROWS) as u64));
     }
 }
 

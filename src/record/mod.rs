@@ -13,5 +13,5 @@ mod syslog;
 mod text;
 
 pub use attempt::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, domain_of};
-pub use stamp::{Clock, Naive, Stamper, Zone};
 pub use registry::{Format, Line, Order, Reader, by_name, by_name_for, formats, guess};
+pub use stamp::{Clock, Naive, Stamper, Zone};

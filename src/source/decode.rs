@@ -82,7 +82,9 @@ fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// The decompressed stream of `reader`, which stands at its first byte. `count` is told the compressed bytes read.
-pub fn open_stream(mut reader: impl Read + Send + 'static) -> io::Result<(Compression, Box<dyn Read + Send>)> {
+pub fn open_stream(
+    mut reader: impl Read + Send + 'static,
+) -> io::Result<(Compression, Box<dyn Read + Send>)> {
     let mut magic = [0; 6];
     let got = read_full(&mut reader, &mut magic)?;
     let compression = Compression::of(&magic[..got]);
@@ -90,10 +92,7 @@ pub fn open_stream(mut reader: impl Read + Send + 'static) -> io::Result<(Compre
     Ok((compression, decoder(compression, whole)?))
 }
 
-fn decoder(
-    compression: Compression,
-    reader: impl Read + Send + 'static,
-) -> io::Result<Box<dyn Read + Send>> {
+fn decoder(compression: Compression, reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     Ok(match compression {
         Compression::None => Box::new(reader),
         Compression::Gzip => {

@@ -30,8 +30,14 @@ impl Discovered {
 }
 
 /// Where logs are when nobody says where.
-const USUAL_PLACES: [&str; 6] =
-    ["/var/log/mail.log*", "/var/log/maillog*", "/var/log/exim4/mainlog*", "/var/log/exim/main.log*", "/var/log/pmta/*.csv", "/var/log/kumomta/*"];
+const USUAL_PLACES: [&str; 6] = [
+    "/var/log/mail.log*",
+    "/var/log/maillog*",
+    "/var/log/exim4/mainlog*",
+    "/var/log/exim/main.log*",
+    "/var/log/pmta/*.csv",
+    "/var/log/kumomta/*",
+];
 
 /// Resolves the paths in their order; each failure comes with the path it concerns.
 pub fn discover(paths: &[PathBuf]) -> (Vec<Discovered>, Vec<(PathBuf, io::Error)>) {
@@ -47,8 +53,9 @@ pub fn discover(paths: &[PathBuf]) -> (Vec<Discovered>, Vec<(PathBuf, io::Error)
             inputs.push(Discovered { location: Location::Stdin, found: false });
         } else if path.is_dir() {
             match folder(path) {
-                Ok(files) => inputs
-                    .extend(files.into_iter().map(|f| Discovered { location: Location::File(f), found: true })),
+                Ok(files) => inputs.extend(
+                    files.into_iter().map(|f| Discovered { location: Location::File(f), found: true }),
+                ),
                 Err(e) => errors.push((path.clone(), e)),
             }
         } else {
@@ -83,7 +90,9 @@ fn usual_place(pattern: &Path) -> Vec<Discovered> {
         .unwrap_or_default()
         .into_iter()
         .filter(|f| {
-            f.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(prefix) && n.ends_with(suffix))
+            f.file_name()
+                .and_then(|n| n.to_str())
+                .is_some_and(|n| n.starts_with(prefix) && n.ends_with(suffix))
         })
         .map(|f| Discovered { location: Location::File(f), found: true })
         .collect()

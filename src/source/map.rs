@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn maps_and_positioned_reads_hand_out_the_same_lines() {
         let mut file = tempfile::tempfile().expect("a temporary file");
-        let text: String = (0..2000).map(|i| format!("{}\n", "y".repeat(i * 37 % 150))).collect::<String>() + "end";
+        let text: String =
+            (0..2000).map(|i| format!("{}\n", "y".repeat(i * 37 % 150))).collect::<String>() + "end";
         file.write_all(text.as_bytes()).expect("written");
         for width in [1, 2, 7, 100, 4096, 1 << 20] {
             let mut mapped = Collect::default();
