@@ -151,7 +151,7 @@ def story(_):
     rng = random.Random(7)
     day = datetime.datetime(2026, 11, 21)
     at = lambda d, h, m=0, s=0: day + datetime.timedelta(days=d, hours=h, minutes=m, seconds=s)
-    begin, spread, worked_on, test, free = at(1, 9, 41, 7), 12 * 60, at(2, 8), at(2, 13, 30), at(2, 14, 5)
+    begin, spread, worked_on, test, free = at(1, 9, 41, 7), 100 * 60, at(2, 8), at(2, 13, 30), at(2, 14, 5)
     sources = [("postfix-out1", "203.0.113.25"), ("postfix-out2", "203.0.113.31"), ("postfix-out3", "203.0.113.40")]
     number = 0
     t = at(0, 0, 0, 40)

@@ -116,7 +116,7 @@ fn open(input: &Discovered, options: &Options, stdin: &mut Option<Stdin>) -> io:
     };
     let (head, compression, size, modified) = match &location {
         Location::Stdin => {
-            let (head, compression, stream) = open_stdin()?;
+            let (head, compression, stream) = open_stdin(options.follow)?;
             *stdin = Some(stream);
             (head, compression, 0, None)
         }
@@ -163,19 +163,18 @@ fn open(input: &Discovered, options: &Options, stdin: &mut Option<Stdin>) -> io:
     Ok(Opened::Log(Box::new((prepared, evidence))))
 }
 
-/// Reads the head of stdin and puts it back before the rest.
-fn open_stdin() -> io::Result<(Vec<u8>, Compression, Stdin)> {
+/// Reads the head of stdin and puts it back before the rest. A live pipe must not be waited for until a buffer is full;
+/// from one that ends, as much is read as a file would be searched for Microsoft's stamps.
+fn open_stdin(live: bool) -> io::Result<(Vec<u8>, Compression, Stdin)> {
     let (compression, mut stream) = open_stream(io::stdin())?;
-    let mut head = vec![0; HEAD];
-    // One read: a live pipe must not be waited for until it has filled the buffer.
-    let mut filled = stream.read(&mut head)?;
-    while filled < HEAD && !head[..filled].contains(&b'\n') {
-        match stream.read(&mut head[filled..])? {
+    let mut head = Vec::new();
+    let mut buffer = vec![0; HEAD];
+    while head.len() < CLOCK_SEARCH && !(live && head.contains(&b'\n')) {
+        match stream.read(&mut buffer)? {
             0 => break,
-            n => filled += n,
+            n => head.extend_from_slice(&buffer[..n]),
         }
     }
-    head.truncate(filled);
     Ok((head.clone(), compression, Box::new(io::Cursor::new(head).chain(stream))))
 }
 

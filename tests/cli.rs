@@ -1,0 +1,339 @@
+//! The program from outside: statuses, formats, what holds whatever the way in.
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use common::{data, events, eopwatch, output, summary, text};
+use serde_json::{Value, json};
+
+fn story() -> PathBuf {
+    data("../sample-logs/story-mail.log.gz")
+}
+
+fn postfix() -> PathBuf {
+    data("real-logs/postfix/mail.log.gz")
+}
+
+/// Stdout of the program with `input` on its stdin.
+fn piped(arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = eopwatch()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().expect("the program ends");
+    writer.join().expect("joined").expect("all was read");
+    assert!(output.status.success(), "{:?}", output.status);
+    output.stdout
+}
+
+/// What must not depend on the way in: all but names of files and offsets in them.
+fn without_places(mut value: Value) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.remove("first_line");
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    value.as_object_mut().expect("an object").remove("inputs");
+    strip(&mut value);
+    value
+}
+
+#[test]
+fn the_same_bytes_whatever_the_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Larger than several spans, so that threads really share it.
+    let plain = folder.path().join("mail.log");
+    fs::write(&plain, text(&story())).expect("written");
+    let of = |threads: &str| {
+        let mut command = eopwatch();
+        command.args(["summary", "--format", "json", "--threads", threads]).arg(&plain).arg(postfix());
+        output(&mut command, 0).stdout
+    };
+    let one = of("1");
+    assert!(one == of("2"), "two threads");
+    assert!(one == of("7"), "seven threads");
+}
+
+#[test]
+fn plain_mapped_gzip_zstd_stdin_and_cut_inputs_give_the_same_summary() {
+    for sample in [story(), postfix(), data("real-logs/exim/exim-mainlog.gz"), data("real-logs/exim-plain/exim-mainlog.gz")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let content = text(&sample);
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).expect("written");
+            path
+        };
+        let expected = without_places(summary(&[], std::slice::from_ref(&sample)));
+        assert!(expected["totals"]["attempts"].as_u64() > Some(500));
+        let check = |name: &str, value: Value| {
+            let value = without_places(value);
+            for field in ["totals", "range", "sources", "domains", "datacenters", "replies", "onsets"] {
+                assert!(expected[field] == value[field], "{name} of {}: {field}", sample.display());
+            }
+        };
+        let plain = write("plain.log", content.as_bytes());
+        check("plain", summary(&["--mmap", "never"], std::slice::from_ref(&plain)));
+        check("mapped", summary(&["--mmap", "always"], std::slice::from_ref(&plain)));
+        let zstd = zstd::encode_all(content.as_bytes(), 1).expect("compressed");
+        check("zstd", summary(&[], &[write("log", &zstd)]));
+        let stdin = piped(&["summary", "--format", "json", "-"], content.as_bytes());
+        check("stdin", serde_json::from_slice(&stdin).expect("JSON"));
+        for part in [3, 7, 9] {
+            let at = content.len() * part / 10;
+            let cut = content[..at].rfind('\n').expect("a line") + 1;
+            let first = write("a.log", &content.as_bytes()[..cut]);
+            let second = write("b.log", &content.as_bytes()[cut..]);
+            check("cut in two", summary(&[], &[first, second]));
+        }
+    }
+}
+
+#[test]
+fn the_summary_adds_up() {
+    let value = summary(&[], &[story(), postfix()]);
+    assert_eq!(value["schema"], "eopwatch.summary/1");
+    let number = |row: &Value, field: &str| row[field].as_u64().unwrap_or_else(|| panic!("{field} in {row}"));
+    let totals = &value["totals"];
+    for table in ["sources", "domains", "datacenters"] {
+        for field in ["attempts", "delivered", "deferred", "bounced", "blocked", "throttled"] {
+            let sum: u64 = value[table].as_array().expect("rows").iter().map(|r| number(r, field)).sum();
+            assert_eq!(sum, number(totals, field), "{table} {field}");
+        }
+    }
+    assert_eq!(
+        number(totals, "delivered") + number(totals, "deferred") + number(totals, "bounced"),
+        number(totals, "attempts")
+    );
+    let inputs: u64 = value["inputs"].as_array().expect("rows").iter().map(|r| number(r, "attempts")).sum();
+    assert_eq!(inputs, number(totals, "attempts"));
+    let events = events(&[], &[story(), postfix()]);
+    assert_eq!(events.len() as u64, number(totals, "attempts"));
+    let blocks = events.iter().filter(|e| e["is_block"] == true).count() as u64;
+    assert_eq!(blocks, number(totals, "blocked"));
+    let refused = events.iter().filter(|e| e["class"] != "accepted").count() as u64;
+    let replies: u64 = value["replies"].as_array().expect("rows").iter().map(|r| number(r, "count")).sum();
+    assert_eq!(replies, refused);
+}
+
+#[test]
+fn filters_hold_what_they_name_and_events_and_summary_agree() {
+    let paths = [story()];
+    let everything = events(&[], &paths);
+    let cases: [(&[&str], &dyn Fn(&Value) -> bool); 7] = [
+        (&["--domain", "hotmail.*"], &|e| e["recipient_domain"] == "hotmail.com"),
+        (&["--domain", "!*.com"], &|e| !e["recipient_domain"].as_str().unwrap_or("").ends_with(".com")),
+        (&["--source", "203.0.113.31"], &|e| e["source_ip"] == "203.0.113.31"),
+        (&["--source", "postfix-out1/*"], &|e| e["source_name"] == "postfix-out1/smtp"),
+        (&["--class", "ip-block", "--class", "ip-rate"], &|e| e["class"] == "ip-block" || e["class"] == "ip-rate"),
+        (&["--outcome", "bounced", "--platform", "m365"], &|e| e["outcome"] == "bounced" && e["platform"] == "m365"),
+        (&["--reply", "5.7.511"], &|e| e["enhanced_code"] == "5.7.511"),
+    ];
+    for (arguments, holds) in cases {
+        let expected = everything.iter().filter(|e| holds(e)).count();
+        assert!(expected > 0, "{arguments:?} selects nothing");
+        let found = events(arguments, &paths);
+        assert_eq!(found.len(), expected, "{arguments:?}");
+        assert!(found.iter().all(holds), "{arguments:?}");
+        let summary = summary(arguments, &paths);
+        assert_eq!(summary["totals"]["attempts"], json!(expected), "{arguments:?}");
+    }
+    let range = ["--since", "2026-11-22T09:00:00Z", "--until", "2026-11-22T12:00:00Z"];
+    let within = |e: &&Value| {
+        let time = e["time"].as_str().expect("a time");
+        ("2026-11-22T09:00:00Z"..="2026-11-22T12:00:00Z").contains(&time)
+    };
+    assert_eq!(events(&range, &paths).len(), everything.iter().filter(within).count());
+}
+
+#[test]
+fn the_story_is_told_begin_spread_clear_and_still_blocked() {
+    let value = summary(&[], &[story()]);
+    let onsets = value["onsets"].as_array().expect("onsets");
+    let of = |source: &str, family: &str| -> Vec<&Value> {
+        onsets.iter().filter(|o| o["source_ip"] == source && o["family"] == family).collect()
+    };
+    let first = of("203.0.113.25", "block");
+    assert_eq!(first.len(), 1, "one block of the first source: {first:#?}");
+    assert_eq!(first[0]["status"], "cleared");
+    let start = first[0]["start"].as_str().expect("a time");
+    assert!(("2026-11-22T09:41".."2026-11-22T09:55").contains(&start), "{start}");
+    assert_eq!(first[0]["reply_id"], "block-list-s3140");
+    assert_eq!(first[0]["platform"], json!(["consumer"]));
+    let last = of("203.0.113.40", "block");
+    assert_eq!(last.len(), 1, "one block of the last source: {last:#?}");
+    assert_eq!(last[0]["status"], "active");
+    assert_eq!(last[0]["reply_id"], "banned-sender-511");
+    assert_eq!(of("203.0.113.31", "throttle").len(), 1);
+    let status = |ip: &str| {
+        let sources = value["sources"].as_array().expect("sources");
+        sources.iter().find(|s| s["source_ip"] == ip).map(|s| s["status"].clone())
+    };
+    assert_eq!(status("203.0.113.25"), Some(json!("clear")));
+    assert_eq!(status("203.0.113.31"), Some(json!("clear")));
+    assert_eq!(status("203.0.113.40"), Some(json!("blocked")));
+    assert_eq!(onsets.len(), 3, "and nothing else: unknown recipients are no block");
+}
+
+#[test]
+fn statuses_tell_scripts_what_happened() {
+    let said = |arguments: &[&str], paths: &[PathBuf], status: i32| {
+        let out = output(eopwatch().arg("summary").args(arguments).args(paths), status);
+        (String::from_utf8_lossy(&out.stdout).into_owned(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    said(&[], &[story()], 0);
+    said(&["--fail-on", "blocked"], &[story()], 1);
+    said(&["--fail-on", "throttled"], &[story()], 0);
+    said(&["--fail-on", "any"], &[story()], 1);
+    assert!(said(&["--only-if", "blocked"], &[story()], 0).0.contains("BLOCKED"));
+    assert_eq!(said(&["--only-if", "throttled"], &[story()], 0).0, "");
+    said(&["--no-such-flag"], &[story()], 2);
+    assert!(said(&["--since", "whenever"], &[story()], 2).1.contains("is no time"));
+    assert!(said(&["--timezone", "Mars/Olympus"], &[story()], 2).1.contains("no such zone"));
+    assert!(said(&["--mta", "nonesuch"], &[story()], 2).1.contains("known:"));
+
+    let missing = PathBuf::from("/nonexistent/mail.log");
+    let (out, err) = said(&[], &[missing, postfix()], 3);
+    assert!(out.contains("1 748 attempts to Microsoft"), "the others are still processed: {out}");
+    assert!(err.starts_with("eopwatch: /nonexistent/mail.log: no such file"), "{err}");
+}
+
+#[test]
+fn what_is_no_log_is_named_and_an_empty_file_is_fine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("written");
+        path
+    };
+    let empty = file("empty.log", b"");
+    let value = summary(&[], std::slice::from_ref(&empty));
+    assert_eq!(value["totals"]["lines"], 0);
+    assert_eq!(value["inputs"][0]["mta"], Value::Null);
+
+    let poem = file("poem.txt", b"so much depends\nupon\na red wheel\nbarrow\n");
+    let out = output(eopwatch().arg("summary").arg(&poem), 3);
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(err.contains("no MTA log that eopwatch knows; looks like text"), "{err}");
+
+    // In a folder of logs, other files are passed over and said.
+    file("mail.log", text(&postfix()).as_bytes());
+    let out = output(eopwatch().args(["summary", "--format", "json"]).arg(folder.path()), 0);
+    let value: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!(value["totals"]["attempts"], 1748);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("poem.txt"));
+}
+
+#[test]
+fn lines_shaped_like_deliveries_that_were_not_counted_are_named_with_a_sample() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    let good = "May 12 08:11:41 mta1 our-odd.name/out-7/smtp[3011]: 4bWx2k3Tq1z9sPq: to=<anna@outlook.com>, \
+                relay=outlook-com.olc.protection.outlook.com[198.51.100.11]:25, delay=1.9, delays=0.06/0.01/0.55/1.3, \
+                dsn=2.6.0, status=sent (250 2.6.0 ok)\n";
+    let bad = "May 12 08:11:42 mta1 postfix/smtp[3011]: 4bWx2k3Tq1z9sPr: to=<ben@outlook.com>, \
+               relay=outlook-com.olc.protection.outlook.com[198.51.100.11]:25, delay=1.9, dsn=2.6.0\n";
+    fs::write(&path, good.repeat(1) + bad).expect("written");
+    let out = output(eopwatch().args(["summary", "--format", "json"]).arg(&path), 0);
+    let value: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!(value["totals"]["attempts"], 1, "an odd syslog_name is counted");
+    assert_eq!(value["totals"]["malformed"], 1);
+    let err = String::from_utf8_lossy(&out.stderr);
+    assert!(err.contains("1 line looks like deliveries and could not be read"), "{err}");
+    assert!(err.contains("ben@outlook.com"), "with a sample: {err}");
+    let out = output(eopwatch().args(["summary", "--mask"]).arg(&path), 0);
+    assert!(!String::from_utf8_lossy(&out.stderr).contains("ben@"), "masked");
+}
+
+#[test]
+fn one_reply_is_one_row_whatever_its_stamp_host_and_address() {
+    let value = summary(&[], &[story()]);
+    let rows = value["replies"].as_array().expect("rows");
+    let ids: Vec<_> = rows.iter().map(|r| r["reply_id"].as_str().expect("an id")).collect();
+    assert_eq!(ids.iter().filter(|id| **id == "block-list-s3140").count(), 1);
+    assert!(rows.len() <= 8, "hundreds of refusals, a handful of kinds: {ids:?}");
+    for row in rows {
+        assert!(row["example"].is_string() && row["root_cause"].is_string() && row["fix"].is_string(), "{row}");
+    }
+}
+
+#[test]
+fn explain_knows_the_table_of_the_readme() {
+    let rows = [
+        ("550 5.7.1 Service unavailable; client host blocked", "ip-block", true, "delist"),
+        ("550 5.7.350 Remote server returned message not accepted", "auth-spf", false, "SPF"),
+        ("550 5.7.520 Access denied, banned sender", "ip-block", true, "delist"),
+        ("550 5.7.515 Access denied, domain does not match", "auth-dmarc", false, "DKIM"),
+        ("550 5.7.708 Service unavailable. Access denied (IP)", "ip-block", true, "rate"),
+        ("421 4.7.650 Connection refused, new domain", "new-sender", false, "gradual"),
+        ("451 4.7.650 Temporary service unavailable", "rate-limit", false, "rate"),
+    ];
+    for (reply, class, is_block, fix) in rows {
+        let out = output(eopwatch().args(["explain", "--format", "json", reply]), 0);
+        let value: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+        assert_eq!(value["schema"], "eopwatch.explain/1");
+        let first = &value["matches"][0];
+        assert_eq!(first["class"], class, "{reply}");
+        assert_eq!(first["is_block"], is_block, "{reply}");
+        assert_eq!(first["certainty"], "exact", "{reply}");
+        let advice = format!("{} {}", first["fix"], first["steps"]).to_lowercase();
+        assert!(advice.contains(&fix.to_lowercase()), "{reply}: {advice}");
+    }
+    for bare in ["5.7.1", "550 5.7.520"] {
+        let out = output(eopwatch().args(["explain", "--format", "json", bare]), 0);
+        let value: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+        assert!(value["matches"].as_array().expect("matches").len() > 1, "{bare} lists its variants");
+    }
+    output(eopwatch().args(["explain", "no such thing at all"]), 1);
+}
+
+#[test]
+fn a_file_is_written_whole_and_hostile_text_is_harmless() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("summary.json");
+    output(eopwatch().args(["summary", "--format", "json", "-o"]).arg(&file).arg(postfix()), 0);
+    let value: Value = serde_json::from_slice(&fs::read(&file).expect("written")).expect("JSON");
+    assert_eq!(value["totals"]["attempts"], 1748);
+    for arguments in [&["summary"][..], &["events"][..], &["events", "--format", "csv"][..], &["onsets"][..]] {
+        let out = output(eopwatch().args(arguments).arg(postfix()), 0);
+        let text = String::from_utf8(out.stdout).expect("UTF-8");
+        let control = text.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(control, None, "{arguments:?} prints a control character");
+    }
+}
+
+#[test]
+fn events_have_every_field_in_the_order_of_the_contract() {
+    let fields = "time mta file offset host queue_id source_ip source_name source_evidence sender_domain \
+                  recipient_domain relay_host relay_ip platform outcome smtp_code enhanced_code reply reply_id class \
+                  is_block datacenter_host site forest region";
+    let out = output(eopwatch().args(["events", "--format", "csv"]).arg(postfix()), 0);
+    let csv = String::from_utf8(out.stdout).expect("UTF-8");
+    assert_eq!(csv.lines().next(), Some(fields.split_whitespace().collect::<Vec<_>>().join(",").as_str()));
+    let out = output(eopwatch().arg("events").arg(postfix()), 0);
+    let line = String::from_utf8(out.stdout).expect("UTF-8").lines().next().expect("an event").to_owned();
+    let mut at = 0;
+    for field in fields.split_whitespace() {
+        at += line[at..].find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("{field} in {line}"));
+    }
+    // The offset is where the line begins in the decompressed stream.
+    let event: Value = serde_json::from_str(&line).expect("JSON");
+    let content = text(&postfix());
+    let found = &content[event["offset"].as_u64().expect("an offset") as usize..];
+    assert!(found.starts_with("Nov 24 ") && found.lines().next().expect("a line").contains("status="));
+}
