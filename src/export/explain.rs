@@ -8,7 +8,9 @@ use std::fmt::Write;
 use unicode_width::UnicodeWidthChar;
 
 use crate::microsoft::explain::{Explanation, Input, Match, clean};
-use crate::microsoft::{Catalogue, Certainty, Link, Scope, Service, Temporality, city, class_words, datacenter, link, region_name};
+use crate::microsoft::{
+    Catalogue, Certainty, Link, Scope, Service, Temporality, city, class_words, datacenter, link, region_name,
+};
 
 /// More of a pasted reply is not shown again.
 const ECHO: usize = 600;
@@ -82,7 +84,13 @@ pub fn list_json() -> serde_json::Result<String> {
         .iter()
         .filter_map(|entry| crate::microsoft::explain(&entry.id).matches.into_iter().next())
         .collect();
-    let list = Explanation { schema: "eopwatch.explain/1", input: String::new(), matches, kind: Input::Tag, reply: None };
+    let list = Explanation {
+        schema: "eopwatch.explain/1",
+        input: String::new(),
+        matches,
+        kind: Input::Tag,
+        reply: None,
+    };
     json(&list)
 }
 
@@ -167,7 +175,10 @@ impl Page {
         self.line("Codes", &code_line(found));
         if !found.ips.is_empty() {
             let ips: Vec<String> = found.ips.iter().map(ToString::to_string).collect();
-            self.line("Sending IP", &format!("{}, as Microsoft sees it: check that it is the one you mean", ips.join(", ")));
+            self.line(
+                "Sending IP",
+                &format!("{}, as Microsoft sees it: check that it is the one you mean", ips.join(", ")),
+            );
         }
         if let Some(host) = &found.datacenter_host {
             self.line("Answered by", &place(host));
@@ -198,23 +209,27 @@ impl Page {
         let links = found.entry.into_iter().flat_map(|entry| &entry.links).filter_map(|id| link(id));
         for (index, link) in links.enumerate() {
             let name = if index == 0 { "Where" } else { "" };
-            self.paragraph(&format!("  {name:<NAMES$} - "), &where_to(link));
+            let (what, address) = where_to(link);
+            self.paragraph(&format!("  {name:<NAMES$} - "), &what);
+            self.paragraph(&format!("  {:<NAMES$}   ", ""), &address);
         }
         for (index, what) in words.into_iter().flat_map(|words| &words.avoid).enumerate() {
-            let name = if index == 0 { "Do not" } else { "" };
+            let name = if index == 0 { "Not to do" } else { "" };
             self.paragraph(&format!("  {name:<NAMES$} - "), what);
         }
     }
 }
 
-fn where_to(link: &Link) -> String {
+/// What a link is for, and on a line of its own, so that it can be copied, where it leads.
+fn where_to(link: &Link) -> (String, String) {
+    let how = if link.check == "opened" { "opened" } else { "against documents" };
+    let what = format!("{} (last checked {}, {how}): {}", link.name, link.checked, link.what);
     let former = match (&link.former, &link.moved) {
-        (Some(former), Some(moved)) => format!(" (until {moved}: {former})"),
-        (Some(former), None) => format!(" (formerly {former})"),
+        (Some(former), Some(moved)) => format!(" (until {moved}: {former} )"),
+        (Some(former), None) => format!(" (formerly {former} )"),
         _ => String::new(),
     };
-    let how = if link.check == "opened" { "opened" } else { "against documents" };
-    format!("{}: {}{former}. {} Last checked {}, {how}.", link.name, link.url, link.what, link.checked)
+    (what, format!("{}{former}", link.url))
 }
 
 fn how_sure(found: &Match) -> String {
@@ -223,11 +238,15 @@ fn how_sure(found: &Match) -> String {
         Certainty::Exact => "Sure: words and code agree.",
         Certainty::Text => "Likely: the words fit, the code is missing or says something else.",
         Certainty::Code => "By the code alone: the words that would confirm it are missing or new.",
-        Certainty::Guess if found.entry.is_none() => "A guess: not in the catalogue; the class follows from the code (RFC 3463).",
+        Certainty::Guess if found.entry.is_none() => {
+            "A guess: not in the catalogue; the class follows from the code (RFC 3463)."
+        }
         Certainty::Guess => "A guess: one of several readings.",
     };
     match (found.evidence, found.entry) {
-        (Some(evidence), Some(entry)) => format!("{certainty} The entry is {evidence}: {}.", entry.source.trim_end_matches('.')),
+        (Some(evidence), Some(entry)) => {
+            format!("{certainty} The entry is {evidence}: {}.", entry.source.trim_end_matches('.'))
+        }
         _ => certainty.to_owned(),
     }
 }

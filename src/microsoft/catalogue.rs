@@ -13,7 +13,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Signal, data};
+use super::{Class, Signal, data, hosts};
 use crate::record::{Answer, Enhanced};
 
 /// `reply_id` of what Microsoft took.
@@ -62,7 +62,8 @@ impl fmt::Display for EnhancedRange {
 impl<'de> Deserialize<'de> for EnhancedRange {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("'{text}' is no enhanced code and no range")))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("'{text}' is no enhanced code and no range")))
     }
 }
 
@@ -271,7 +272,7 @@ pub fn codes(reply: &[u8]) -> ReplyCodes {
 }
 
 /// The same, and where the text behind them begins.
-fn codes_and_length(reply: &[u8]) -> (ReplyCodes, usize) {
+pub(super) fn codes_and_length(reply: &[u8]) -> (ReplyCodes, usize) {
     let mut codes = ReplyCodes::default();
     let mut at = blanks(reply, 0);
     if let Some(code) = smtp_code(&reply[at..]) {
@@ -434,7 +435,8 @@ impl Catalogue {
 
     fn classify_folded(&self, text: &[u8]) -> Verdict<'_> {
         let text = before_arrow(text);
-        let found = self.search(text);
+        // A third of a reply is its host tag, and no entry's text stands there.
+        let found = self.search(hosts::without_tag(text));
         let mut verdict = None;
         layers(text, |layer| {
             verdict = self.known(&layer, found.as_slice());
@@ -620,7 +622,8 @@ fn reply_behind(text: &[u8], open: usize) -> Option<usize> {
     }
     // <host #5.7.1 smtp;550 5.7.1 …>, '#5.7.1 SMTP; 550 …'
     let words = &text[start..text.len().min(start + 300)];
-    let stop = words.iter().position(|byte| matches!(byte, b'\'' | b'"' | b'<' | b'>')).unwrap_or(words.len());
+    let stop =
+        words.iter().position(|byte| matches!(byte, b'\'' | b'"' | b'<' | b'>')).unwrap_or(words.len());
     let words = &words[..stop];
     let behind = words.windows(5).position(|window| window.eq_ignore_ascii_case(b"smtp;"))? + start + 5;
     let behind = blanks(text, behind);
@@ -709,10 +712,7 @@ fn fold(reply: &[u8], multi: bool, folded: &mut Vec<u8>) {
             folded.push(b' ');
         }
         at = blanks(reply, at);
-        if multi
-            && reply[at..].starts_with(&reply[..3])
-            && matches!(reply.get(at + 3), Some(b'-' | b' '))
-        {
+        if multi && reply[at..].starts_with(&reply[..3]) && matches!(reply.get(at + 3), Some(b'-' | b' ')) {
             let (_, length) = codes_and_length(&reply[at..]);
             at = blanks(reply, at + length);
         }
@@ -721,9 +721,8 @@ fn fold(reply: &[u8], multi: bool, folded: &mut Vec<u8>) {
 
 fn check(entries: &[Entry]) -> Result<(), CatalogueError> {
     for (index, entry) in entries.iter().enumerate() {
-        let wrong = |problem: &str| {
-            Err(CatalogueError::Entry { id: entry.id.clone(), problem: problem.to_owned() })
-        };
+        let wrong =
+            |problem: &str| Err(CatalogueError::Entry { id: entry.id.clone(), problem: problem.to_owned() });
         if entry.id.is_empty() || !entry.id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
             return wrong("the id must be made of a-z, 0-9 and hyphens");
         }
@@ -741,8 +740,10 @@ fn check(entries: &[Entry]) -> Result<(), CatalogueError> {
         }
         for text in &entry.texts {
             let blank = text.starts_with(' ') || text.ends_with(' ') || text.contains("  ");
-            if text.is_empty() || blank || text.chars().any(|c| c.is_control()) {
-                return wrong(&format!("the text '{text}' is never found: write single blanks, none at its ends"));
+            if text.is_empty() || blank || text.chars().any(char::is_control) {
+                return wrong(&format!(
+                    "the text '{text}' is never found: write single blanks, none at its ends"
+                ));
             }
         }
         if entry.temporality == Temporality::Temp && entry.is_block() {

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Serialize;
 
-use super::catalogue::{Catalogue, Certainty, Entry, Nested, ReplyCodes, Scope, Service, Temporality, Verdict, codes};
+use super::catalogue::{
+    Catalogue, Certainty, Entry, Nested, ReplyCodes, Scope, Service, Temporality, Verdict, codes,
+};
 use super::{Class, hosts};
 use crate::record::{Answer, Enhanced};
 
@@ -144,14 +146,18 @@ pattern!(
     r#"(?i)(?:said:|smtp;|talk to me:|error from remote mail server after [^:]*:(?:<[^>]*>)?[^:]*:|reply:|status=\w+ \(|response="?|rejected:|deferred:|stat="?)\s*([245]\d\d[ -].*)"#
 );
 pattern!(JSON_CODE, r#""(?:result_)?code"\s*:\s*"?([245]\d\d)"#);
-pattern!(JSON_PARTS, r#""class"\s*:\s*([245])\s*,\s*"subject"\s*:\s*(\d{1,3})\s*,\s*"detail"\s*:\s*(\d{1,3})"#);
+pattern!(
+    JSON_PARTS,
+    r#""class"\s*:\s*([245])\s*,\s*"subject"\s*:\s*(\d{1,3})\s*,\s*"detail"\s*:\s*(\d{1,3})"#
+);
 pattern!(JSON_ENHANCED, r#""(?:status|result_enhanced)"\s*:\s*"([245]\.\d{1,3}\.\d{1,3})"#);
 pattern!(JSON_TEXT, r#""(?:content|description|result_reason)"\s*:\s*"((?:[^"\\]|\\.)*)"#);
 
 fn bare_code(line: &str) -> Option<ReplyCodes> {
     let found = regex(&BARE)?.captures(line)?;
     let smtp = found.get(1).and_then(|code| code.as_str().parse().ok());
-    let enhanced = found.get(2).and_then(|code| Enhanced::at_start(code.as_str().as_bytes())).map(|(code, _)| code);
+    let enhanced =
+        found.get(2).and_then(|code| Enhanced::at_start(code.as_str().as_bytes())).map(|(code, _)| code);
     (smtp.is_some() || enhanced.is_some()).then_some(ReplyCodes { smtp, enhanced })
 }
 
@@ -276,12 +282,18 @@ fn by_tag(catalogue: &'static Catalogue, asked: &str) -> Vec<Match> {
     if tag.len() < 3 {
         return Vec::new();
     }
-    let names = |text: &str| plain(text).split([' ', ',', ';']).any(|word| word.trim_end_matches('.') == tag);
+    let numbered = tag.bytes().any(|byte| byte.is_ascii_digit());
+    let names = |text: &str| {
+        numbered && plain(text).split([' ', ',', ';']).any(|word| word.trim_end_matches('.') == tag)
+    };
     // `PRX4` is one of the family `PRX`, `S77714` begins with the text `(S777`.
     let family = |text: &str| {
         let text = plain(text);
         let text = text.trim_end_matches('X');
-        text.len() >= 3 && !text.contains(' ') && tag.starts_with(text) && tag.len() > text.len()
+        text.len() >= 3
+            && !text.contains(' ')
+            && tag.starts_with(text)
+            && tag.len() > text.len()
             && tag[text.len()..].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
             && text.bytes().any(|byte| byte.is_ascii_digit() || text.len() == 3 && byte.is_ascii_alphabetic())
     };

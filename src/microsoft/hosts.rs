@@ -10,6 +10,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 use serde::Deserialize;
 
+use super::catalogue::codes_and_length;
 use super::{Platform, codes, data};
 use crate::record::Answer;
 
@@ -152,7 +153,7 @@ fn name(host: &[u8]) -> Name {
             return ending.name;
         }
     }
-    match memmem::find(host, b"...") {
+    match memmem::rfind(host, b"...") {
         Some(at) => shortened(&host[..at], &host[at + 3..]),
         None => Name::Other,
     }
@@ -164,12 +165,17 @@ fn shortened(head: &[u8], rest: &[u8]) -> Name {
     for ending in HOSTS.endings.iter().filter(|ending| !ending.whole) {
         let text = &*ending.text;
         // Where the rest is shorter than the ending, the head must hold the beginning of it.
-        if rest.len() < 8 || rest.len() > text.len() || !text[text.len() - rest.len()..].eq_ignore_ascii_case(rest) {
+        if rest.len() < 8
+            || rest.len() > text.len()
+            || !text[text.len() - rest.len()..].eq_ignore_ascii_case(rest)
+        {
             continue;
         }
         let begun = (0..=text.len() - rest.len())
             .rev()
-            .find(|&length| head.len() >= length && head[head.len() - length..].eq_ignore_ascii_case(&text[..length]))
+            .find(|&length| {
+                head.len() >= length && head[head.len() - length..].eq_ignore_ascii_case(&text[..length])
+            })
             .unwrap_or(0);
         best = match best {
             Some((most, name)) if most > begun => Some((most, name)),
@@ -231,9 +237,21 @@ pub fn host_tag(reply: &[u8]) -> Option<&[u8]> {
     hotmail_token(reply)
 }
 
+/// The reply up to the host tag at its end, if it has one there.
+pub(super) fn without_tag(reply: &[u8]) -> &[u8] {
+    match memchr::memrchr(b'[', reply) {
+        Some(open) if reply.ends_with(b"]") && tag_at(&reply[open + 1..]).is_some() => &reply[..open],
+        _ => reply,
+    }
+}
+
 /// The host of a tag whose bracket was just opened.
 fn tag_at(text: &[u8]) -> Option<&[u8]> {
-    let length = text.iter().take(256).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')).count();
+    let length = text
+        .iter()
+        .take(256)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        .count();
     let (host, rest) = text.split_at(length);
     if !ends_as_tag(host) || host.split(|byte| *byte == b'.').any(<[u8]>::is_empty) {
         return None;
@@ -245,13 +263,18 @@ fn tag_at(text: &[u8]) -> Option<&[u8]> {
     let (stamp, rest) = word(rest)?;
     let (id, rest) = word(rest)?;
     let closed = rest.trim_ascii_start().first() == Some(&b']');
-    (closed && stamp.ends_with(b"Z") && id.len() == 16 && id.iter().all(u8::is_ascii_hexdigit)).then_some(host)
+    (closed && stamp.ends_with(b"Z") && id.len() == 16 && id.iter().all(u8::is_ascii_hexdigit))
+        .then_some(host)
 }
 
 /// White space and the word behind it, which ends at white space or a bracket.
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = text.trim_ascii_start();
-    let length = rest.iter().take(64).take_while(|byte| byte.is_ascii_graphic() && !matches!(byte, b'[' | b']')).count();
+    let length = rest
+        .iter()
+        .take(64)
+        .take_while(|byte| byte.is_ascii_graphic() && !matches!(byte, b'[' | b']'))
+        .count();
     (rest.len() < text.len() && length > 0).then(|| rest.split_at(length))
 }
 
@@ -304,7 +327,11 @@ pub fn mailbox_host(reply: &[u8]) -> Option<&[u8]> {
     }
     let at = memmem::find(reply, b"Hostname=")? + b"Hostname=".len();
     let rest = &reply[at..];
-    let length = rest.iter().take(256).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')).count();
+    let length = rest
+        .iter()
+        .take(256)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        .count();
     let host = &rest[..length];
     ends_as_tag(host).then_some(host)
 }
@@ -338,7 +365,8 @@ pub fn datacenter(host: &[u8]) -> Datacenter {
         Some(second) if third == Some(b"PROD") => Some(second),
         _ => own_forest,
     };
-    let forest = forest.filter(|forest| !forest.is_empty()).and_then(text).map(|forest| forest.to_ascii_lowercase());
+    let forest =
+        forest.filter(|forest| !forest.is_empty()).and_then(text).map(|forest| forest.to_ascii_lowercase());
     let region = forest.as_deref().and_then(region);
     Datacenter { site: site.and_then(text), forest, region }
 }
@@ -437,7 +465,9 @@ fn mailbox(rest: &[u8]) -> bool {
 /// The region of a forest (lower case).
 pub fn region(forest: &str) -> Option<String> {
     static FORESTS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
-        data::rows(include_str!("data/forests.tsv")).filter_map(|row| Some((*row.first()?, *row.get(1)?))).collect()
+        data::rows(include_str!("data/forests.tsv"))
+            .filter_map(|row| Some((*row.first()?, *row.get(1)?)))
+            .collect()
     });
     let fits = |pattern: &str| {
         pattern.len() == forest.len()
@@ -455,7 +485,9 @@ pub fn region(forest: &str) -> Option<String> {
 /// What a region is called.
 pub fn region_name(region: &str) -> Option<&'static str> {
     static REGIONS: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
-        data::rows(include_str!("data/regions.tsv")).filter_map(|row| Some((*row.first()?, *row.get(1)?))).collect()
+        data::rows(include_str!("data/regions.tsv"))
+            .filter_map(|row| Some((*row.first()?, *row.get(1)?)))
+            .collect()
     });
     REGIONS.get(region).copied()
 }
@@ -494,14 +526,21 @@ pub fn quoted_ips(reply: &[u8]) -> impl Iterator<Item = IpAddr> {
         Some(at) if at > 0 => &reply[..at],
         _ => reply,
     };
-    HOSTS.phrases.find_iter(reply).filter_map(|hit| {
-        let rest = reply[hit.end()..].trim_ascii_start();
+    HOSTS.phrases.find_overlapping_iter(reply).filter_map(|hit| {
+        let mut rest = reply[hit.end()..].trim_ascii_start();
+        // The address begins the next line of a reply of several lines: `550-[192.0.2.20]`.
+        if rest.len() > 4 && reply.starts_with(&rest[..3]) && matches!(rest[3], b'-' | b' ') {
+            rest = rest[codes_and_length(rest).1..].trim_ascii_start();
+        }
         let rest = match rest {
             [b'[' | b'(', rest @ ..] => rest,
             _ => rest,
         };
-        let length =
-            rest.iter().take(46).take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':')).count();
+        let length = rest
+            .iter()
+            .take(46)
+            .take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'))
+            .count();
         // A sentence may end behind the address.
         let address = std::str::from_utf8(&rest[..length]).ok()?.trim_end_matches(['.', ':']);
         address.parse().ok().filter(|ip| is_public(*ip))

@@ -9,8 +9,8 @@ pub mod explain;
 pub mod hosts;
 
 pub use catalogue::{
-    ACCEPTED, Catalogue, CatalogueError, Certainty, EnhancedRange, Entry, Evidence, NO_REPLY, Nested, ReplyCodes,
-    Scope, Service, Temporality, Verdict, codes,
+    ACCEPTED, Catalogue, CatalogueError, Certainty, EnhancedRange, Entry, Evidence, NO_REPLY, Nested,
+    ReplyCodes, Scope, Service, Temporality, Verdict, codes,
 };
 pub use class::{Class, Platform, Signal};
 pub use data::{ClassWords, Link, class_words, link, links};
