@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use common::{data, events, eopwatch, output, summary, text};
+use common::{data, eopwatch, events, output, summary, text};
 use serde_json::{Value, json};
 
 fn story() -> PathBuf {
@@ -71,7 +71,12 @@ fn the_same_bytes_whatever_the_number_of_threads() {
 
 #[test]
 fn plain_mapped_gzip_zstd_stdin_and_cut_inputs_give_the_same_summary() {
-    for sample in [story(), postfix(), data("real-logs/exim/exim-mainlog.gz"), data("real-logs/exim-plain/exim-mainlog.gz")] {
+    for sample in [
+        story(),
+        postfix(),
+        data("real-logs/exim/exim-mainlog.gz"),
+        data("real-logs/exim-plain/exim-mainlog.gz"),
+    ] {
         let folder = tempfile::tempdir().expect("a folder");
         let content = text(&sample);
         let write = |name: &str, bytes: &[u8]| {
@@ -140,8 +145,12 @@ fn filters_hold_what_they_name_and_events_and_summary_agree() {
         (&["--domain", "!*.com"], &|e| !e["recipient_domain"].as_str().unwrap_or("").ends_with(".com")),
         (&["--source", "203.0.113.31"], &|e| e["source_ip"] == "203.0.113.31"),
         (&["--source", "postfix-out1/*"], &|e| e["source_name"] == "postfix-out1/smtp"),
-        (&["--class", "ip-block", "--class", "ip-rate"], &|e| e["class"] == "ip-block" || e["class"] == "ip-rate"),
-        (&["--outcome", "bounced", "--platform", "m365"], &|e| e["outcome"] == "bounced" && e["platform"] == "m365"),
+        (&["--class", "ip-block", "--class", "ip-rate"], &|e| {
+            e["class"] == "ip-block" || e["class"] == "ip-rate"
+        }),
+        (&["--outcome", "bounced", "--platform", "m365"], &|e| {
+            e["outcome"] == "bounced" && e["platform"] == "m365"
+        }),
         (&["--reply", "5.7.511"], &|e| e["enhanced_code"] == "5.7.511"),
     ];
     for (arguments, holds) in cases {
@@ -268,7 +277,10 @@ fn one_reply_is_one_row_whatever_its_stamp_host_and_address() {
     assert_eq!(ids.iter().filter(|id| **id == "block-list-s3140").count(), 1);
     assert!(rows.len() <= 8, "hundreds of refusals, a handful of kinds: {ids:?}");
     for row in rows {
-        assert!(row["example"].is_string() && row["root_cause"].is_string() && row["fix"].is_string(), "{row}");
+        assert!(
+            row["example"].is_string() && row["root_cause"].is_string() && row["fix"].is_string(),
+            "{row}"
+        );
     }
 }
 
@@ -309,7 +321,8 @@ fn a_file_is_written_whole_and_hostile_text_is_harmless() {
     output(eopwatch().args(["summary", "--format", "json", "-o"]).arg(&file).arg(postfix()), 0);
     let value: Value = serde_json::from_slice(&fs::read(&file).expect("written")).expect("JSON");
     assert_eq!(value["totals"]["attempts"], 1748);
-    for arguments in [&["summary"][..], &["events"][..], &["events", "--format", "csv"][..], &["onsets"][..]] {
+    for arguments in [&["summary"][..], &["events"][..], &["events", "--format", "csv"][..], &["onsets"][..]]
+    {
         let out = output(eopwatch().args(arguments).arg(postfix()), 0);
         let text = String::from_utf8(out.stdout).expect("UTF-8");
         let control = text.chars().find(|c| c.is_control() && *c != '\n');

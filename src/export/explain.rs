@@ -209,23 +209,27 @@ impl Page {
         let links = found.entry.into_iter().flat_map(|entry| &entry.links).filter_map(|id| link(id));
         for (index, link) in links.enumerate() {
             let name = if index == 0 { "Where" } else { "" };
-            self.paragraph(&format!("  {name:<NAMES$} - "), &where_to(link));
+            let (what, address) = where_to(link);
+            self.paragraph(&format!("  {name:<NAMES$} - "), &what);
+            self.paragraph(&format!("  {:<NAMES$}   ", ""), &address);
         }
         for (index, what) in words.into_iter().flat_map(|words| &words.avoid).enumerate() {
-            let name = if index == 0 { "Do not" } else { "" };
+            let name = if index == 0 { "Not to do" } else { "" };
             self.paragraph(&format!("  {name:<NAMES$} - "), what);
         }
     }
 }
 
-fn where_to(link: &Link) -> String {
+/// What a link is for, and on a line of its own, so that it can be copied, where it leads.
+fn where_to(link: &Link) -> (String, String) {
+    let how = if link.check == "opened" { "opened" } else { "against documents" };
+    let what = format!("{} (last checked {}, {how}): {}", link.name, link.checked, link.what);
     let former = match (&link.former, &link.moved) {
-        (Some(former), Some(moved)) => format!(" (until {moved}: {former})"),
-        (Some(former), None) => format!(" (formerly {former})"),
+        (Some(former), Some(moved)) => format!(" (until {moved}: {former} )"),
+        (Some(former), None) => format!(" (formerly {former} )"),
         _ => String::new(),
     };
-    let how = if link.check == "opened" { "opened" } else { "against documents" };
-    format!("{}: {}{former}. {} Last checked {}, {how}.", link.name, link.url, link.what, link.checked)
+    (what, format!("{}{former}", link.url))
 }
 
 fn how_sure(found: &Match) -> String {

@@ -10,10 +10,9 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Signal, data};
+use super::{Class, Signal, data, hosts};
 use crate::record::{Answer, Enhanced};
 
 /// `reply_id` of what Microsoft took.
@@ -272,7 +271,7 @@ pub fn codes(reply: &[u8]) -> ReplyCodes {
 }
 
 /// The same, and where the text behind them begins.
-fn codes_and_length(reply: &[u8]) -> (ReplyCodes, usize) {
+pub(super) fn codes_and_length(reply: &[u8]) -> (ReplyCodes, usize) {
     let mut codes = ReplyCodes::default();
     let mut at = blanks(reply, 0);
     if let Some(code) = smtp_code(&reply[at..]) {
@@ -435,7 +434,8 @@ impl Catalogue {
 
     fn classify_folded(&self, text: &[u8]) -> Verdict<'_> {
         let text = before_arrow(text);
-        let found = self.search(text);
+        // A third of a reply is its host tag, and no entry's text stands there.
+        let found = self.search(hosts::without_tag(text));
         let mut verdict = None;
         layers(text, |layer| {
             verdict = self.known(&layer, found.as_slice());
@@ -572,44 +572,47 @@ const ARROW: &[u8] = b" -> ";
 
 /// What stands before the first arrow: behind it another server speaks.
 fn before_arrow(text: &[u8]) -> &[u8] {
-    match memmem::find(text, ARROW) {
-        Some(at) if at > 0 => &text[..at],
-        _ => text,
+    let arrow = |tip: usize| tip > 2 && text[tip - 2..].starts_with(ARROW);
+    match memchr::memchr_iter(b'>', text).find(|tip| arrow(*tip)) {
+        Some(tip) => &text[..tip - 2],
+        None => text,
     }
 }
 
 /// Calls `visit` for each reply in `text`, the innermost first, the whole last; stops where it returns true.
 fn layers(text: &[u8], mut visit: impl FnMut(Layer) -> bool) {
-    // Few replies quote another one: without a quote or an angle bracket there is one layer.
-    let mut end = text.len();
+    let quote = |end: usize| memchr::memrchr3(b'\'', b'"', b'<', &text[..end]);
+    // Exchange's `LED=`, and the last byte of a typographic opening quote.
+    let other = |end: usize| memchr::memrchr3(b'=', b'\x9c', b'\x98', &text[..end]);
+    let (mut next_quote, mut next_other) = (quote(text.len()), other(text.len()));
     let mut left = 16;
     while left > 0
-        && let Some(open) = last_opener(&text[..end])
+        && let Some(open) = next_quote.max(next_other)
     {
-        end = open;
+        if next_quote == Some(open) {
+            next_quote = quote(open);
+        } else {
+            next_other = other(open);
+        }
         let Some(start) = reply_behind(text, open) else { continue };
         left -= 1;
-        let close = closer(text, open, start);
-        let inner = &text[start..close];
-        if visit(Layer { range: start..close, codes: codes(inner) }) {
+        let range = start..closer(text, open, start);
+        let codes = codes(&text[range.clone()]);
+        if visit(Layer { range, codes }) {
             return;
         }
     }
     visit(Layer { range: 0..text.len(), codes: codes(text) });
 }
 
-/// The last byte that may open a quoted reply.
-fn last_opener(text: &[u8]) -> Option<usize> {
-    text.iter().rposition(|byte| matches!(byte, b'\'' | b'"' | b'<' | b'`' | b'=' | b'\x9c' | b'\x98'))
-}
-
 /// Where a reply begins that `open` quotes: right behind it, or behind `#5.7.1 smtp;`.
 fn reply_behind(text: &[u8], open: usize) -> Option<usize> {
+    let word = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
     let quotes = match text[open] {
-        // The last byte of a typographic opening quote.
         b'\x9c' | b'\x98' => open >= 2 && text[open - 2..open] == *b"\xe2\x80",
-        // Exchange: {LED=550 …}
         b'=' => text[..open].ends_with(b"LED"),
+        // An apostrophe inside a word opens nothing.
+        b'\'' => !(open > 0 && word(open - 1) && word(open + 1)),
         _ => true,
     };
     if !quotes {
@@ -620,13 +623,13 @@ fn reply_behind(text: &[u8], open: usize) -> Option<usize> {
         return Some(start);
     }
     // <host #5.7.1 smtp;550 5.7.1 …>, '#5.7.1 SMTP; 550 …'
-    let words = &text[start..text.len().min(start + 300)];
-    let stop =
-        words.iter().position(|byte| matches!(byte, b'\'' | b'"' | b'<' | b'>')).unwrap_or(words.len());
-    let words = &words[..stop];
-    let behind = words.windows(5).position(|window| window.eq_ignore_ascii_case(b"smtp;"))? + start + 5;
-    let behind = blanks(text, behind);
-    is_reply(&text[behind..]).then_some(behind)
+    let words = &text[start..text.len().min(start + 160)];
+    let semicolon = memchr::memchr(b';', words)?;
+    let kind = &words[..semicolon];
+    let within = memchr::memchr3(b'\'', b'"', b'<', kind).is_none() && !kind.contains(&b'>');
+    let behind = blanks(text, start + semicolon + 1);
+    let smtp = kind.last_chunk::<4>().is_some_and(|kind| kind.eq_ignore_ascii_case(b"smtp"));
+    (within && smtp && is_reply(&text[behind..])).then_some(behind)
 }
 
 /// Three digits and a text: `550 5.7.1 …`, `550-5.7.1 …`, `554 Transaction failed`.
@@ -649,7 +652,7 @@ fn closer(text: &[u8], open: usize, start: usize) -> usize {
             (b'<', b'>') if depth > 0 => depth -= 1,
             (b'<', b'>') | (b'"', b'"') | (b'=', b'}') => return start + at,
             // An apostrophe inside a word closes nothing.
-            (b'\'' | b'`', b'\'') if !(at > 0 && word(at - 1) && word(at + 1)) => return start + at,
+            (b'\'', b'\'') if !(at > 0 && word(at - 1) && word(at + 1)) => return start + at,
             (b'\x9c', b'\x9d') | (b'\x98', b'\x99')
                 if at >= 2 && rest[at - 2..at] == *b"\xe2\x80" && !word(at + 1) =>
             {
@@ -671,8 +674,9 @@ fn with_folded<T>(reply: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
     let reply = reply.trim_ascii();
     // Only the first line of a reply of several ends its code by a hyphen.
     let multi = smtp_code(reply).is_some() && reply.get(3) == Some(&b'-');
-    let control = reply.iter().fold(false, |any, byte| any | (*byte < b' '));
-    if !multi && !control && memmem::find(reply, b"  ").is_none() {
+    let pairs = reply.iter().zip(reply.iter().skip(1));
+    let uneven = pairs.fold(false, |any, (a, b)| any | (*a < b' ') | ((*a == b' ') & (*b == b' ')));
+    if !multi && !uneven {
         return then(reply);
     }
     SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
@@ -739,7 +743,7 @@ fn check(entries: &[Entry]) -> Result<(), CatalogueError> {
         }
         for text in &entry.texts {
             let blank = text.starts_with(' ') || text.ends_with(' ') || text.contains("  ");
-            if text.is_empty() || blank || text.chars().any(|c| c.is_control()) {
+            if text.is_empty() || blank || text.chars().any(char::is_control) {
                 return wrong(&format!(
                     "the text '{text}' is never found: write single blanks, none at its ends"
                 ));

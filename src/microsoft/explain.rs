@@ -282,7 +282,10 @@ fn by_tag(catalogue: &'static Catalogue, asked: &str) -> Vec<Match> {
     if tag.len() < 3 {
         return Vec::new();
     }
-    let names = |text: &str| plain(text).split([' ', ',', ';']).any(|word| word.trim_end_matches('.') == tag);
+    let numbered = tag.bytes().any(|byte| byte.is_ascii_digit());
+    let names = |text: &str| {
+        numbered && plain(text).split([' ', ',', ';']).any(|word| word.trim_end_matches('.') == tag)
+    };
     // `PRX4` is one of the family `PRX`, `S77714` begins with the text `(S777`.
     let family = |text: &str| {
         let text = plain(text);

@@ -10,6 +10,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 use serde::Deserialize;
 
+use super::catalogue::codes_and_length;
 use super::{Platform, codes, data};
 use crate::record::Answer;
 
@@ -152,7 +153,7 @@ fn name(host: &[u8]) -> Name {
             return ending.name;
         }
     }
-    match memmem::find(host, b"...") {
+    match memmem::rfind(host, b"...") {
         Some(at) => shortened(&host[..at], &host[at + 3..]),
         None => Name::Other,
     }
@@ -234,6 +235,14 @@ pub fn host_tag(reply: &[u8]) -> Option<&[u8]> {
         end = open;
     }
     hotmail_token(reply)
+}
+
+/// The reply up to the host tag at its end, if it has one there.
+pub(super) fn without_tag(reply: &[u8]) -> &[u8] {
+    match memchr::memrchr(b'[', reply) {
+        Some(open) if reply.ends_with(b"]") && tag_at(&reply[open + 1..]).is_some() => &reply[..open],
+        _ => reply,
+    }
 }
 
 /// The host of a tag whose bracket was just opened.
@@ -525,8 +534,12 @@ pub fn quoted_ips(reply: &[u8]) -> impl Iterator<Item = IpAddr> {
         Some(at) if at > 0 => &reply[..at],
         _ => reply,
     };
-    HOSTS.phrases.find_iter(reply).filter_map(|hit| {
-        let rest = reply[hit.end()..].trim_ascii_start();
+    HOSTS.phrases.find_overlapping_iter(reply).filter_map(|hit| {
+        let mut rest = reply[hit.end()..].trim_ascii_start();
+        // The address begins the next line of a reply of several lines: `550-[192.0.2.20]`.
+        if rest.len() > 4 && reply.starts_with(&rest[..3]) && matches!(rest[3], b'-' | b' ') {
+            rest = rest[codes_and_length(rest).1..].trim_ascii_start();
+        }
         let rest = match rest {
             [b'[' | b'(', rest @ ..] => rest,
             _ => rest,
