@@ -44,8 +44,12 @@ pub struct InputStats {
     pub irrelevant: u64,
     /// Lines that held at least one record.
     pub parsed: u64,
+    /// Of the attempts, and of the lines at both ends.
     pub first: Option<Time>,
     pub last: Option<Time>,
+    /// Offset and time of the first and the last line with a stamp.
+    first_line: Option<(u64, Time)>,
+    last_line: Option<(u64, Time)>,
     /// The first few, by offset.
     pub samples: Vec<Sample>,
 }
@@ -65,9 +69,28 @@ impl InputStats {
         }
         self.extend_range(other.first);
         self.extend_range(other.last);
+        for line in [other.first_line, other.last_line].into_iter().flatten() {
+            self.edge(line);
+        }
         self.samples.extend(other.samples);
         self.samples.sort();
         self.samples.truncate(SAMPLES);
+    }
+
+    /// The range in time, also where nothing was tried at its ends.
+    pub fn range(&self) -> Option<(Time, Time)> {
+        let times = [self.first, self.last, self.first_line.map(|l| l.1), self.last_line.map(|l| l.1)];
+        let times = times.into_iter().flatten();
+        Some((times.clone().min()?, times.max()?))
+    }
+
+    fn edge(&mut self, line: (u64, Time)) {
+        if self.first_line.is_none_or(|first| line.0 < first.0) {
+            self.first_line = Some(line);
+        }
+        if self.last_line.is_none_or(|last| line.0 > last.0) {
+            self.last_line = Some(line);
+        }
     }
 
     fn extend_range(&mut self, time: Option<Time>) {
@@ -155,6 +178,7 @@ impl<'e> Worker<'e> {
                 return;
             }
         }
+        stats.extend_range(attempt.time);
         let domain = self.domain_id(attempt.recipient_domain());
         let relay = self.relay_id(attempt);
         let place = self.place_id(attempt, &judged);
@@ -361,19 +385,22 @@ impl<'w, 'e> Task<'w, 'e> {
     }
 
     /// The chunk's first and last stamp, for the range of the input.
-    fn range(&mut self, bytes: &[u8]) {
-        let first = bytes.split(|b| *b == b'\n').take(8).find_map(|line| self.format.naive_stamp(line));
-        let last = bytes.rsplit(|b| *b == b'\n').take(8).find_map(|line| self.format.naive_stamp(line));
-        for naive in [first, last].into_iter().flatten() {
-            let time = self.edges.time(&naive);
-            self.stats.extend_range(Some(time));
+    fn range(&mut self, chunk: Chunk<'_>) {
+        let stamp = |line: &&[u8]| self.format.naive_stamp(line);
+        let first = chunk.bytes.split(|b| *b == b'\n').take(8).find_map(|line| stamp(&line));
+        let last = chunk.bytes.rsplit(|b| *b == b'\n').take(8).find_map(|line| stamp(&line));
+        let end = chunk.offset + chunk.bytes.len() as u64;
+        for (offset, naive) in [(chunk.offset, first), (end, last)] {
+            if let Some(naive) = naive {
+                self.stats.edge((offset, self.edges.time(&naive)));
+            }
         }
     }
 }
 
 impl ChunkSink for Task<'_, '_> {
     fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
-        self.range(chunk.bytes);
+        self.range(chunk);
         let Self { worker, stats, input, scanner, reader, .. } = self;
         let mut candidates = 0;
         let scanned = scanner.scan(chunk, |offset, bytes| {

@@ -195,7 +195,13 @@ fn looks_like(head: &[u8]) -> &'static str {
 
 impl Evidence {
     fn gather(&mut self, format: &'static dyn Format, head: &[u8], input: &Prepared) -> io::Result<()> {
-        self.first = head.split(|b| *b == b'\n').find_map(|line| format.naive_stamp(line));
+        let mut stamps = head.split(|b| *b == b'\n').filter_map(|line| format.naive_stamp(line));
+        let first = stamps.next();
+        // Where stamps are mixed, those that leave something out are what needs a clock.
+        self.first = stamps
+            .find(|n| n.year.is_none() || n.offset.is_none())
+            .filter(|_| first.is_some_and(|n| n.year.is_some() && n.offset.is_some()));
+        self.first = self.first.or(first);
         self.last = head.rsplit(|b| *b == b'\n').find_map(|line| format.naive_stamp(line));
         if self.first.as_ref().is_none_or(|n| n.offset.is_some() && n.year.is_some()) {
             return Ok(());
@@ -382,9 +388,11 @@ fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options) {
     if input.compression == Compression::None && matches!(input.location, Location::File(_)) {
         input.spans = spans(input.size, options.span);
     }
-    input.span_years = vec![1970; input.spans.len().max(1)];
-    let Some(first) = evidence.first.filter(|n| n.year.is_none()) else { return };
     let newest = evidence.modified.unwrap_or(options.now);
+    let year = options.year.unwrap_or(year_of(newest));
+    input.span_years = vec![year; input.spans.len().max(1)];
+    input.clock.year = year;
+    let Some(first) = evidence.first.filter(|n| n.year.is_none()) else { return };
     let latest_sample = evidence.samples.iter().map(|(_, theirs)| *theirs).max();
     let marks = match (&input.location, input.format) {
         (Location::File(path), Some(format)) if input.compression == Compression::None => {

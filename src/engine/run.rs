@@ -158,7 +158,9 @@ impl Run {
             (Location::File(path), Some(span)) => {
                 let file = File::open(path)?;
                 let span = input.spans[span];
-                task.line_before(span.start, &span.line_before(&file)?);
+                if let Some((end, line)) = span.line_before(&file)? {
+                    task.line_before(end, &line);
+                }
                 span.read(&file, self.options.mmap.applies(&file), &mut task)
             }
             (Location::File(path), None) => {
@@ -209,6 +211,13 @@ impl Run {
     pub fn lock(&self) -> MutexGuard<'_, Totals> {
         // A worker that panicked has added nothing by halves: a merge does not panic.
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lines that held a record, that held none, and that were not understood: each line is one of these.
+    pub fn lines_by_kind(&self) -> [u64; 3] {
+        let totals = self.lock();
+        let sum = |of: fn(&InputStats) -> u64| totals.inputs.iter().map(of).sum();
+        [sum(|i| i.parsed), sum(|i| i.irrelevant), sum(|i| i.malformed)]
     }
 
     pub fn stop(&self) {

@@ -15,6 +15,7 @@ use crate::microsoft::Platform;
 use crate::record::{Outcome, Time};
 use crate::text::escape_controls;
 
+use super::collect::InputStats;
 use super::run::{Run, Totals};
 use super::trials::Pass;
 
@@ -57,7 +58,7 @@ impl Detected {
 }
 
 fn range_end(totals: &Totals) -> i64 {
-    totals.inputs.iter().filter_map(|i| i.last).max().map_or(0, |t| t.seconds)
+    totals.inputs.iter().filter_map(InputStats::range).map(|(_, last)| last.seconds).max().unwrap_or(0)
 }
 
 /// Contents by the ids that the detection gets.
@@ -285,8 +286,8 @@ pub fn snapshot(run: &Run, filter: &Filter, detected: Option<&Detected>) -> Snap
             lines: stats.lines,
             attempts: stats.attempts + by_domain,
             malformed: stats.malformed,
-            first: clipped(stats.first, filter, stats.last),
-            last: clipped(stats.last, filter, stats.first),
+            first: clipped(stats.range(), filter).map(|(first, _)| first),
+            last: clipped(stats.range(), filter).map(|(_, last)| last),
         });
     }
     snapshot.range = Range {
@@ -304,19 +305,17 @@ pub fn snapshot(run: &Run, filter: &Filter, detected: Option<&Detected>) -> Snap
     snapshot
 }
 
-/// A bound of the log's range within the time that was asked for.
-fn clipped(time: Option<Time>, filter: &Filter, other: Option<Time>) -> Option<Time> {
-    let (time, other) = (time?, other?);
-    let since = filter.since.map_or(i64::MIN, |s| s);
-    let until = filter.until.map_or(i64::MAX, |u| u);
-    let (first, last) = (time.min(other), time.max(other));
+/// The log's range within the time that was asked for.
+fn clipped(range: Option<(Time, Time)>, filter: &Filter) -> Option<(Time, Time)> {
+    let (first, last) = range?;
+    let since = filter.since.unwrap_or(i64::MIN);
+    let until = filter.until.unwrap_or(i64::MAX);
     if last.seconds < since || first.seconds > until {
         return None;
     }
-    if (since..=until).contains(&time.seconds) {
-        return Some(time);
-    }
-    Some(Time::from_seconds(time.seconds.clamp(since, until)))
+    let first = if first.seconds < since { Time::from_seconds(since) } else { first };
+    let last = if last.seconds > until { Time::from_seconds(until) } else { last };
+    Some((first, last))
 }
 
 /// Whether an event has to do with what a filter lets through.

@@ -79,17 +79,25 @@ impl FileSpan {
         Chunks::span(Positioned { file, at: from }, self.start, self.end).run(sink)
     }
 
-    /// The last line before the span, up to 64 KiB of it: a repeated line is told across the edge.
-    pub fn line_before(self, file: &File) -> io::Result<Vec<u8>> {
+    /// The line before the span's first one, and where it ends: a repeated line is told across the edge. `None` at
+    /// the file's start, and where that line is longer than 64 KiB.
+    pub fn line_before(self, file: &File) -> io::Result<Option<(u64, Vec<u8>)>> {
         let from = self.start.saturating_sub(OVERHANG);
-        let mut bytes = vec![0; (self.start - from) as usize];
-        file.read_exact_at(&mut bytes, from)?;
-        if bytes.pop() != Some(b'\n') {
-            return Ok(Vec::new());
+        let mut bytes = vec![0; (self.start - from + OVERHANG) as usize];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match file.read_at(&mut bytes[filled..], from + filled as u64)? {
+                0 => break,
+                n => filled += n,
+            }
         }
-        let begin = memchr::memrchr(b'\n', &bytes).map_or(0, |n| n + 1);
-        bytes.drain(..begin);
-        Ok(bytes)
+        bytes.truncate(filled);
+        let Some(inside) = ((self.start - from) as usize).checked_sub(1).filter(|at| *at < filled) else {
+            return Ok(None);
+        };
+        let Some(end) = memchr::memchr(b'\n', &bytes[inside..]).map(|n| inside + n) else { return Ok(None) };
+        let begin = memchr::memrchr(b'\n', &bytes[..end]).map_or(0, |n| n + 1);
+        Ok(Some((from + end as u64 + 1, bytes[begin..end].to_vec())))
     }
 
     /// False where the map does not do: the span's last line goes on far behind it.
