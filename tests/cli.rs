@@ -140,7 +140,8 @@ fn the_summary_adds_up() {
 fn filters_hold_what_they_name_and_events_and_summary_agree() {
     let paths = [story()];
     let everything = events(&[], &paths);
-    let cases: [(&[&str], &dyn Fn(&Value) -> bool); 7] = [
+    type Case<'c> = (&'c [&'c str], &'c dyn Fn(&Value) -> bool);
+    let cases: [Case<'_>; 7] = [
         (&["--domain", "hotmail.*"], &|e| e["recipient_domain"] == "hotmail.com"),
         (&["--domain", "!*.com"], &|e| !e["recipient_domain"].as_str().unwrap_or("").ends_with(".com")),
         (&["--source", "203.0.113.31"], &|e| e["source_ip"] == "203.0.113.31"),
@@ -257,7 +258,7 @@ fn lines_shaped_like_deliveries_that_were_not_counted_are_named_with_a_sample() 
                 dsn=2.6.0, status=sent (250 2.6.0 ok)\n";
     let bad = "May 12 08:11:42 mta1 postfix/smtp[3011]: 4bWx2k3Tq1z9sPr: to=<ben@outlook.com>, \
                relay=outlook-com.olc.protection.outlook.com[198.51.100.11]:25, delay=1.9, dsn=2.6.0\n";
-    fs::write(&path, good.repeat(1) + bad).expect("written");
+    fs::write(&path, format!("{good}{bad}")).expect("written");
     let out = output(eopwatch().args(["summary", "--format", "json"]).arg(&path), 0);
     let value: Value = serde_json::from_slice(&out.stdout).expect("JSON");
     assert_eq!(value["totals"]["attempts"], 1, "an odd syslog_name is counted");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -46,7 +47,7 @@ fn picture(name: &str, paths: &[&str], keys: &[&str]) {
             }
         }
     });
-    let mut screen = vt100::Parser::new(ROWS, COLUMNS, 0);
+    let mut screen = vt100::Parser::new(cells(ROWS), cells(COLUMNS), 0);
     for key in keys {
         if *key == "wait" {
             let until = Instant::now() + Duration::from_secs(2);
@@ -63,6 +64,11 @@ fn picture(name: &str, paths: &[&str], keys: &[&str]) {
     std::fs::write(root.join(format!("docs/{name}.svg")), svg).expect("written");
     writer.write_all(b"\x03").expect("ended");
     child.wait().expect("ended");
+}
+
+/// A size that is not zero, as the terminal wants it.
+fn cells(number: u16) -> NonZeroU16 {
+    NonZeroU16::new(number).expect("not zero")
 }
 
 fn color(color: vt100::Color, default: &str) -> String {
@@ -102,9 +108,13 @@ fn svg(screen: &vt100::Screen) -> String {
             let of = style(cell);
             let mut text = String::new();
             let from = column;
-            while let Some(next) = screen.cell(row, column).filter(|c| column < COLUMNS && style(c) == of) {
+            while let Some(next) = screen.cell(row, column) {
+                if style(next) != of {
+                    break;
+                }
                 if !next.is_wide_continuation() {
-                    text.push_str(if next.has_contents() { next.contents() } else { " " });
+                    let contents = next.contents();
+                    text.push_str(if contents.is_empty() { " " } else { contents });
                 }
                 column += 1;
             }

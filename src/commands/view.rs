@@ -74,7 +74,11 @@ fn advice(reply_id: &str) -> Option<Advice> {
             .links
             .iter()
             .filter_map(|id| link(id))
-            .map(|l| format!("{}: {} (checked {})", l.name, l.url, l.checked))
+            .map(|l| {
+                // An address that nobody has opened is only as good as the documents that name it.
+                let how = if l.check == "opened" { "checked" } else { "by documents of" };
+                format!("{}: {} ({how} {})", l.name, l.url, l.checked)
+            })
             .collect(),
     })
 }

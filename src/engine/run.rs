@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
@@ -40,6 +40,8 @@ pub struct Run {
     done_bytes: Arc<AtomicU64>,
     stdin: Mutex<Option<Stdin>>,
     started: Instant,
+    /// Seconds that the scan took.
+    took: OnceLock<f64>,
 }
 
 /// A piece of work: one span of a plain file, or a whole stream.
@@ -73,6 +75,7 @@ impl Run {
             done_bytes: Arc::default(),
             stdin: Mutex::new(stdin),
             started: Instant::now(),
+            took: OnceLock::new(),
         }
     }
 
@@ -129,6 +132,7 @@ impl Run {
             // No threads to be had: slower, but the same answer.
             Err(_) => work(),
         }
+        self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
         self.complete.store(true, Ordering::Release);
         self.lock().changes += 1;
     }
@@ -233,7 +237,7 @@ impl Run {
         Progress {
             total_bytes: self.total_bytes,
             done_bytes: if complete { self.total_bytes } else { self.done_bytes.load(Ordering::Relaxed) },
-            elapsed_s: self.started.elapsed().as_secs_f64(),
+            elapsed_s: self.took.get().copied().unwrap_or_else(|| self.started.elapsed().as_secs_f64()),
             complete,
             live: self.live.load(Ordering::Acquire),
         }
