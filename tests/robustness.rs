@@ -30,7 +30,7 @@ fn read(path: &Path, span: Option<u64>, threads: usize, mta: Option<&str>) -> (S
         stdin_spool: None,
     };
     let run = Run::new(options, false);
-    let (snapshot, _) = run.batch();
+    let snapshot = run.batch();
     let kinds = run.lines_by_kind();
     (snapshot, kinds)
 }

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::detect::Onset;
+use crate::detect::{Onset, OnsetChange};
 use crate::microsoft::{Class, Platform};
 use crate::record::Time;
 
@@ -201,6 +201,9 @@ pub struct Snapshot {
     pub datacenters: Vec<DatacenterRow>,
     pub replies: Vec<ReplyRow>,
     pub onsets: Vec<Onset>,
+    /// The lives of the onsets, by time.
+    #[serde(skip)]
+    pub changes: Vec<OnsetChange>,
     #[serde(skip)]
     pub series: Series,
     #[serde(skip)]

@@ -15,7 +15,7 @@ pub fn run(args: &EventsArgs) -> Result<u8, Failure> {
     let mut options = options(&args.read, &config(&args.read)?, false)?;
     options.stdin_spool = spool.as_ref().map(|f| f.path().to_owned());
     let run = Run::new(options, false);
-    let (snapshot, _) = run.batch();
+    let snapshot = run.batch();
     match &args.output {
         Some(path) => output::atomically(path, |out| write(&run, args, out))?,
         None => {

@@ -10,14 +10,12 @@ use super::output::{self, Failure};
 /// Reads everything once and prints the block and throttle events alone.
 pub fn run(args: &OnsetsArgs) -> Result<u8, Failure> {
     let run = Run::new(options(&args.read, &config(&args.read)?, false)?, false);
-    let (snapshot, detected) = run.batch();
+    let snapshot = run.batch();
     if args.only_if.is_none_or(|what| output::is_active(&snapshot, what)) {
         let text = match args.format {
             OnsetsFormat::Text => export::text::onsets(&snapshot),
             OnsetsFormat::Json => export::json::onsets(&snapshot),
-            OnsetsFormat::Ndjson => {
-                detected.changes(&run.options.filter).map(export::json::onset_change).collect()
-            }
+            OnsetsFormat::Ndjson => snapshot.changes.iter().map(export::json::onset_change).collect(),
         };
         let text = if args.read.mask { crate::text::mask(&text) } else { text };
         output::write(text.as_bytes(), args.output.as_deref())?;

@@ -11,7 +11,7 @@ use super::output::{self, Failure};
 /// Reads everything once and prints it.
 pub fn run(args: &SummaryArgs) -> Result<u8, Failure> {
     let run = Run::new(options(&args.read, &config(&args.read)?, false)?, false);
-    let (snapshot, _) = run.batch();
+    let snapshot = run.batch();
     if args.only_if.is_none_or(|what| output::is_active(&snapshot, what)) {
         let bytes = render(&snapshot, args.format, args.read.mask);
         output::write(&bytes, args.output.as_deref())?;

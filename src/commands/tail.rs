@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::aggregate::Snapshot;
 use crate::cli::{TailArgs, TailFormat};
-use crate::detect::{Onset, OnsetStatus};
+use crate::detect::{ChangeKind, Onset};
 use crate::engine::Session;
 use crate::export;
 use crate::record::Time;
@@ -26,7 +27,7 @@ pub fn run(args: &TailArgs) -> Result<u8, Failure> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
-    let mut known: BTreeMap<String, Onset> = BTreeMap::new();
+    let mut printed = Said::new();
     let mut version = 0;
     let mut said = 0;
     loop {
@@ -35,7 +36,7 @@ pub fn run(args: &TailArgs) -> Result<u8, Failure> {
         if snapshot.version != version && snapshot.progress.complete {
             version = snapshot.version;
             let mut out = io::stdout().lock();
-            for line in changes(&mut known, &snapshot.onsets, args) {
+            for line in news(&mut printed, &snapshot, args) {
                 out.write_all(line.as_bytes())?;
             }
             out.flush()?;
@@ -52,50 +53,40 @@ pub fn run(args: &TailArgs) -> Result<u8, Failure> {
     }
 }
 
-/// What is new since the last look, by time and id. The events are those of the whole history each time: what late
-/// lines change is told as `revised` or `withdrawn`.
-fn changes(known: &mut BTreeMap<String, Onset>, onsets: &[Onset], args: &TailArgs) -> Vec<String> {
-    let mut lines: Vec<(Time, String, String)> = Vec::new();
-    let mut say = |kind: &'static str, at: Time, onset: &Onset| {
-        let line = match args.format {
-            TailFormat::Json => export::json::onset_line(kind, at, onset),
-            TailFormat::Text => {
-                format!("{at} {kind}: {}\n", export::text::onset_line(onset).replace('\n', " "))
-            }
-        };
-        let line = if args.read.mask { crate::text::mask(&line) } else { line };
-        lines.push((at, onset.id.clone(), line));
-    };
-    let mut gone: BTreeMap<String, Onset> = std::mem::take(known);
-    for onset in onsets {
-        match gone.remove(&onset.id) {
-            None => {
-                say("onset", onset.decided_at, onset);
-                if onset.status == OnsetStatus::Cleared {
-                    say("clear", onset.cleared_at.unwrap_or(onset.decided_at), onset);
-                }
-            }
-            Some(before) => {
-                let at = onset.last_attempt.unwrap_or(onset.decided_at);
-                let scope = |o: &Onset| (o.platform.clone(), o.datacenters.clone(), o.domain.clone());
-                match (before.status, onset.status) {
-                    (OnsetStatus::Active, OnsetStatus::Cleared) => {
-                        say("clear", onset.cleared_at.unwrap_or(at), onset);
-                    }
-                    (OnsetStatus::Cleared, OnsetStatus::Active) => say("revised", at, onset),
-                    _ if before.decided_at != onset.decided_at || before.basis != onset.basis => {
-                        say("revised", at, onset);
-                    }
-                    _ if scope(&before) != scope(onset) => say("scope", at, onset),
-                    _ => {}
-                }
-            }
+/// What was printed: when, of which event, what.
+type Said = BTreeMap<(Time, String, ChangeKind), Onset>;
+
+/// What is new since the last look, by time and id. The lives of the events are those of the whole history each time:
+/// what late lines change is told as `revised` or `withdrawn`.
+fn news(said: &mut Said, snapshot: &Snapshot, args: &TailArgs) -> Vec<String> {
+    let now: Said =
+        snapshot.changes.iter().map(|c| ((c.at, c.onset.id.clone(), c.kind), c.onset.clone())).collect();
+    let mut lines = Vec::new();
+    let mut gone: BTreeMap<&str, (Time, &Onset)> = BTreeMap::new();
+    for ((at, id, _), onset) in said.iter().filter(|(key, _)| !now.contains_key(key)) {
+        gone.insert(id, (*at, onset));
+    }
+    for (id, (at, before)) in gone {
+        match snapshot.onsets.iter().find(|o| o.id == id) {
+            Some(onset) => lines.push(line("revised", onset.last_attempt.unwrap_or(at), onset, args)),
+            None => lines.push(line("withdrawn", at, before, args)),
         }
-        known.insert(onset.id.clone(), onset.clone());
     }
-    for onset in gone.values() {
-        say("withdrawn", onset.last_attempt.unwrap_or(onset.decided_at), onset);
+    for ((at, _, kind), onset) in now.iter().filter(|(key, _)| !said.contains_key(key)) {
+        lines.push(line(export::json::kind_name(*kind), *at, onset, args));
     }
-    lines.sort();
-    lines.into_iter().map(|(_, _, line)| line).collect()
+    *said = now;
+    lines
+}
+
+fn line(kind: &'static str, at: Time, onset: &Onset, args: &TailArgs) -> String {
+    let line = match args.format {
+        TailFormat::Json => export::json::onset_line(kind, at, onset),
+        TailFormat::Text => {
+            let words: Vec<String> =
+                export::text::onset_line(onset).split_whitespace().map(str::to_owned).collect();
+            format!("{at} {kind}: {}\n", words.join(" "))
+        }
+    };
+    if args.read.mask { crate::text::mask(&line) } else { line }
 }

@@ -23,7 +23,7 @@ pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
     let config = config(&args.read)?;
     if !io::stdout().is_terminal() {
         let run = Run::new(options(&args.read, &config, false)?, false);
-        let (snapshot, _) = run.batch();
+        let snapshot = run.batch();
         output::print(&render(&snapshot, SummaryFormat::Text, args.read.mask))?;
         return Ok(output::status(&snapshot, &args.read));
     }

@@ -18,7 +18,10 @@ mod tests;
 
 pub use event::{Attempts, Event, Place, PlaceTally, Scope};
 pub use link::{OtherProviders, link};
-pub use onset::{Backoff, Basis, Family, FirstLine, Onset, OnsetStatus, Reading, Spread, Takeover, Tally};
+pub use onset::{
+    Backoff, Basis, ChangeKind, Family, FirstLine, Onset, OnsetChange, OnsetStatus, Reading, Spread,
+    Takeover, Tally,
+};
 pub use resolve::resolve;
 pub use trial::{LineRef, Names, Observation, ReplyNames, SourceNames, content_order};
 
@@ -46,15 +49,6 @@ impl Default for Settings {
     }
 }
 
-/// What a line of a live run tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ChangeKind {
-    Onset,
-    Scope,
-    Clear,
-}
-
-/// An event, as it was when something about it was decided.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub kind: ChangeKind,

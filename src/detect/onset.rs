@@ -75,6 +75,22 @@ pub struct Takeover {
     pub factor: f64,
 }
 
+/// What a line of a live run tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    Onset,
+    Scope,
+    Clear,
+}
+
+/// A moment in the life of an event, and what was known of it then.
+#[derive(Clone, Debug)]
+pub struct OnsetChange {
+    pub kind: ChangeKind,
+    pub at: Time,
+    pub onset: Onset,
+}
+
 /// One event over its whole life. Fields as in section 8 of the detection notes; `null` where unknown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Onset {

@@ -17,4 +17,4 @@ pub use events::{Event, events};
 pub use options::Options;
 pub use run::Run;
 pub use session::{LineList, LogLine, Session};
-pub use summary::{Change, Detected};
+pub use summary::Detected;

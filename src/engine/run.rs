@@ -183,10 +183,9 @@ impl Run {
     }
 
     /// Reads everything and gives the whole result.
-    pub fn batch(&self) -> (Snapshot, Detected) {
+    pub fn batch(&self) -> Snapshot {
         self.scan(false);
-        let detected = Detected::of(self);
-        (self.snapshot(&self.options.filter, Some(&detected)), detected)
+        self.snapshot(&self.options.filter, Some(&Detected::of(self)))
     }
 
     /// Adds a worker's part to the whole and leaves it empty.

@@ -9,7 +9,7 @@ use crate::aggregate::{
     learn, roll_up,
 };
 use crate::detect::{
-    self, ChangeKind, Family, LineRef, Observation, Onset, OnsetStatus, ReplyNames, SourceNames,
+    self, Family, LineRef, Observation, Onset, OnsetChange, OnsetStatus, ReplyNames, SourceNames,
 };
 use crate::microsoft::Platform;
 use crate::record::{Outcome, Time};
@@ -24,15 +24,7 @@ use super::trials::Pass;
 pub struct Detected {
     onsets: Vec<Onset>,
     /// What a live run says, by time and id.
-    changes: Vec<Change>,
-}
-
-/// A moment in the life of an event, and what was known of it then.
-#[derive(Clone, Debug)]
-pub struct Change {
-    pub kind: ChangeKind,
-    pub at: Time,
-    pub onset: Onset,
+    changes: Vec<OnsetChange>,
 }
 
 impl Detected {
@@ -47,13 +39,8 @@ impl Detected {
             (observations, ids.contents, range_end(&totals))
         };
         let found = detect::detect(&mut observations, &names, run.options.detect, end, None);
-        let change = |(kind, at, onset)| Change { kind, at: Time::from_seconds(at), onset };
+        let change = |(kind, at, onset)| OnsetChange { kind, at: Time::from_seconds(at), onset };
         Self { onsets: found.onsets, changes: found.changes.into_iter().map(change).collect() }
-    }
-
-    /// The changes that concern what a filter lets through.
-    pub fn changes<'d>(&'d self, filter: &'d Filter) -> impl Iterator<Item = &'d Change> {
-        self.changes.iter().filter(|change| concerns(&change.onset, filter))
     }
 }
 
@@ -296,6 +283,7 @@ pub fn snapshot(run: &Run, filter: &Filter, detected: Option<&Detected>) -> Snap
     };
     if let Some(detected) = detected {
         snapshot.onsets = detected.onsets.iter().filter(|o| concerns(o, filter)).cloned().collect();
+        snapshot.changes = detected.changes.iter().filter(|c| concerns(&c.onset, filter)).cloned().collect();
         set_status(&mut snapshot.sources, &detected.onsets);
     }
     snapshot.warnings.clone_from(&totals.warnings);

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::aggregate::Snapshot;
-use crate::detect::{ChangeKind, Onset};
-use crate::engine::Change;
+use crate::detect::{ChangeKind, Onset, OnsetChange};
 use crate::record::Time;
 
 #[derive(Serialize)]
@@ -33,13 +32,17 @@ pub fn onsets(snapshot: &Snapshot) -> String {
 }
 
 /// One line, with its end.
-pub fn onset_change(change: &Change) -> String {
-    let kind = match change.kind {
+pub fn onset_change(change: &OnsetChange) -> String {
+    onset_line(kind_name(change.kind), change.at, &change.onset)
+}
+
+/// The name in the contract.
+pub fn kind_name(kind: ChangeKind) -> &'static str {
+    match kind {
         ChangeKind::Onset => "onset",
         ChangeKind::Scope => "scope",
         ChangeKind::Clear => "clear",
-    };
-    onset_line(kind, change.at, &change.onset)
+    }
 }
 
 /// The same for what only a live run tells (`revised`, `withdrawn`).

@@ -177,6 +177,7 @@ pub(crate) fn full() -> Snapshot {
 
     Snapshot {
         schema: "eopwatch.summary/1",
+        changes: Vec::new(),
         inputs: vec![
             InputRow {
                 path: "/var/log/mail.log".into(),

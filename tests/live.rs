@@ -1,0 +1,110 @@
+//! A live run: the same events as of the whole file, on a log that grows and is rotated while it is read.
+
+mod common;
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{data, eopwatch, output, text};
+use serde_json::Value;
+
+/// Long enough for a machine under load; nothing here waits for it if all goes well.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What does not depend on how the input was cut into files.
+fn essence(line: &str) -> String {
+    let mut value: Value = serde_json::from_str(line).expect("JSON");
+    value.as_object_mut().expect("an object").remove("first_line");
+    value.to_string()
+}
+
+fn start(arguments: &[&str], stdin: Stdio) -> (Child, mpsc::Receiver<String>) {
+    let mut command = eopwatch();
+    command.args(["tail", "--format", "json", "--timezone", "UTC", "--year", "2026"]).args(arguments);
+    let mut child = command
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    let (send, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            if send.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    (child, lines)
+}
+
+fn expected(content: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    fs::write(&path, content).expect("written");
+    let mut command = eopwatch();
+    command.args(["onsets", "--format", "ndjson", "--timezone", "UTC", "--year", "2026"]).arg(&path);
+    String::from_utf8(output(&mut command, 0).stdout).expect("UTF-8").lines().map(essence).collect()
+}
+
+#[test]
+fn a_growing_and_rotated_log_gives_the_events_of_the_whole_file() {
+    let content = text(&data("../sample-logs/story-mail.log.gz"));
+    let expected = expected(&content);
+    assert!(expected.len() >= 5, "the story has an onset, its spread, clears: {expected:#?}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    let line_at = |share: usize| content[..content.len() * share / 100].rfind('\n').expect("a line") + 1;
+    let cuts = [0, line_at(40), line_at(60), line_at(75), content.len()];
+    fs::write(&path, &content[..cuts[1]]).expect("written");
+    let (mut child, lines) = start(&[path.to_str().expect("a path")], Stdio::null());
+    let mut seen = Vec::new();
+    let wait = |count: usize, seen: &mut Vec<String>| {
+        while seen.len() < count {
+            seen.push(essence(&lines.recv_timeout(PATIENCE).expect("an event in time")));
+        }
+    };
+    let so_far = |cut: usize| expected_until(&content[..cut]);
+    wait(so_far(cuts[1]), &mut seen);
+    // It grows; the last line comes in two pieces.
+    let mut log = OpenOptions::new().append(true).open(&path).expect("opened");
+    log.write_all(&content.as_bytes()[cuts[1]..cuts[2] - 30]).expect("written");
+    log.write_all(&content.as_bytes()[cuts[2] - 30..cuts[2]]).expect("written");
+    wait(so_far(cuts[2]), &mut seen);
+    // logrotate: renamed, written to a little longer, and made anew.
+    fs::rename(&path, folder.path().join("mail.log.1")).expect("renamed");
+    log.write_all(&content.as_bytes()[cuts[2]..cuts[3]]).expect("written");
+    fs::write(&path, &content[cuts[3]..]).expect("written");
+    wait(expected.len(), &mut seen);
+    assert_eq!(seen, expected);
+    let status = Command::new("kill").arg(child.id().to_string()).status().expect("kill");
+    assert!(status.success());
+    assert_eq!(child.wait().expect("ended").code(), Some(0), "SIGTERM ends it quietly");
+}
+
+fn expected_until(content: &str) -> usize {
+    expected(content).len()
+}
+
+#[test]
+fn events_on_a_pipe_come_before_it_ends() {
+    let content = text(&data("../sample-logs/story-mail.log.gz"));
+    let expected = expected(&content);
+    let (mut child, lines) = start(&["-"], Stdio::piped());
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let writer = std::thread::spawn(move || {
+        stdin.write_all(content.as_bytes()).expect("all is read");
+        stdin
+    });
+    let stdin = writer.join().expect("joined");
+    let seen: Vec<String> = (0..expected.len())
+        .map(|_| essence(&lines.recv_timeout(PATIENCE).expect("an event in time")))
+        .collect();
+    assert_eq!(seen, expected);
+    drop(stdin);
+    assert_eq!(child.wait().expect("ended").code(), Some(0), "and the end of the pipe ends it");
+}
