@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
 use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
 use crate::record::Order;
 use crate::source::{Chunks, Compression, Location, open_stream};
@@ -33,6 +35,8 @@ pub struct Run {
     pub names: Names,
     totals: Mutex<Totals>,
     by_time: bool,
+    /// `None` where the system gives no threads.
+    pool: Option<ThreadPool>,
     stop: AtomicBool,
     pub complete: AtomicBool,
     pub live: AtomicBool,
@@ -62,6 +66,7 @@ impl Run {
             warnings: troubles.into_iter().map(warning).collect(),
             changes: 0,
         };
+        let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
         Self {
             total_bytes: inputs.iter().map(|i| i.size).sum(),
             options,
@@ -69,6 +74,7 @@ impl Run {
             names: Names::default(),
             totals: Mutex::new(totals),
             by_time,
+            pool,
             stop: AtomicBool::new(false),
             complete: AtomicBool::new(false),
             live: AtomicBool::new(false),
@@ -123,14 +129,14 @@ impl Run {
             self.add(&mut worker, &mut stats);
         };
         let threads = self.options.threads.min(pieces.len()).max(1);
-        match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-            Ok(pool) => pool.scope(|scope| {
+        match &self.pool {
+            Some(pool) => pool.scope(|scope| {
                 for _ in 0..threads {
                     scope.spawn(|_| work());
                 }
             }),
             // No threads to be had: slower, but the same answer.
-            Err(_) => work(),
+            None => work(),
         }
         self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
         self.complete.store(true, Ordering::Release);
@@ -140,6 +146,14 @@ impl Run {
     /// Stdin can be read once.
     pub fn take_stdin(&self) -> Option<Stdin> {
         self.stdin.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Runs something on the run's threads.
+    pub fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
     }
 
     /// A worker for the run's names, map and filter.

@@ -38,7 +38,8 @@ impl Detected {
             let observations = ids.observations(&totals, &tables, &learned);
             (observations, ids.contents, range_end(&totals))
         };
-        let found = detect::detect(&mut observations, &names, run.options.detect, end, None);
+        let found =
+            run.on_threads(|| detect::detect(&mut observations, &names, run.options.detect, end, None));
         let change = |(kind, at, onset)| OnsetChange { kind, at: Time::from_seconds(at), onset };
         Self { onsets: found.onsets, changes: found.changes.into_iter().map(change).collect() }
     }

@@ -24,6 +24,9 @@ const SETTLED: Duration = Duration::from_secs(600);
 /// Mapped behind a span's end, for the line that begins inside; longer lines are read by position.
 const OVERHANG: u64 = 64 << 10;
 
+/// Bytes that are handed out at once, well within a second-level cache.
+const CACHED: usize = 256 << 10;
+
 /// The part `start..end` of a plain file; its lines are those that start in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileSpan {
@@ -130,7 +133,18 @@ impl FileSpan {
         if stop - begin > MAX_LINE {
             return Ok(false);
         }
-        sink.chunk(Chunk { bytes: &bytes[begin..stop], offset: from + begin as u64 });
+        let mut at = begin;
+        while at < stop {
+            // Lines are counted and searched for in turn: the second look at a chunk should find it in the cache.
+            let end = match memchr::memchr(b'\n', &bytes[(at + CACHED).min(stop)..stop]) {
+                Some(newline) => (at + CACHED).min(stop) + newline + 1,
+                None => stop,
+            };
+            if !sink.chunk(Chunk { bytes: &bytes[at..end], offset: from + at as u64 }) {
+                break;
+            }
+            at = end;
+        }
         Ok(true)
     }
 }
