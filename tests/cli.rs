@@ -351,3 +351,26 @@ fn events_have_every_field_in_the_order_of_the_contract() {
     let found = &content[event["offset"].as_u64().expect("an offset") as usize..];
     assert!(found.starts_with("Nov 24 ") && found.lines().next().expect("a line").contains("status="));
 }
+
+#[test]
+fn a_pipe_is_read_once_and_events_still_know_what_the_whole_input_teaches() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let bytes = fs::read(postfix()).expect("a sample");
+    for command in ["summary", "events"] {
+        let (target, bytes) = (pipe.clone(), bytes.clone());
+        let writer = std::thread::spawn(move || fs::write(target, bytes));
+        let out = output(eopwatch().arg(command).arg(&pipe), 0);
+        writer.join().expect("joined").expect("all was read");
+        let text = String::from_utf8(out.stdout).expect("UTF-8");
+        match command {
+            "summary" => assert!(text.contains("1 748 attempts to Microsoft"), "{text}"),
+            _ => {
+                assert_eq!(text.lines().count(), 1748);
+                assert!(text.contains(r#""source_evidence":"learned""#));
+            }
+        }
+    }
+}

@@ -27,7 +27,7 @@ fn read(path: &Path, span: Option<u64>, threads: usize, mta: Option<&str>) -> (S
         span,
         now: 1_780_000_000,
         follow: false,
-        stdin_spool: None,
+        look_twice: false,
     };
     let run = Run::new(options, false);
     let snapshot = run.batch();

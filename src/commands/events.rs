@@ -6,14 +6,13 @@ use crate::cli::{EventsArgs, EventsFormat};
 use crate::engine::{self, Event, Run};
 use crate::export;
 
-use super::options::{config, options, spool_stdin};
+use super::options::{config, options};
 use super::output::{self, Failure};
 
 /// Looks twice: first for what the whole input teaches, then attempt by attempt.
 pub fn run(args: &EventsArgs) -> Result<u8, Failure> {
-    let spool = spool_stdin(&args.read.paths)?;
     let mut options = options(&args.read, &config(&args.read)?, false)?;
-    options.stdin_spool = spool.as_ref().map(|f| f.path().to_owned());
+    options.look_twice = true;
     let run = Run::new(options, false);
     let snapshot = run.batch();
     match &args.output {

@@ -1,8 +1,7 @@
 //! Arguments and config -> the engine's options.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -62,7 +61,7 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         span: None,
         now: now.as_second(),
         follow,
-        stdin_spool: None,
+        look_twice: false,
     })
 }
 
@@ -182,16 +181,6 @@ fn ago(text: &str) -> Option<SignedDuration> {
         _ => return None,
     };
     Some(SignedDuration::from_secs(number.checked_mul(seconds)?))
-}
-
-/// A copy of stdin on disk, for commands that look twice.
-pub fn spool_stdin(paths: &[PathBuf]) -> io::Result<Option<tempfile::NamedTempFile>> {
-    if !paths.iter().any(|p| p.as_os_str() == "-") {
-        return Ok(None);
-    }
-    let mut file = tempfile::NamedTempFile::new()?;
-    io::copy(&mut io::stdin().lock(), &mut file)?;
-    Ok(Some(file))
 }
 
 #[cfg(test)]

@@ -27,7 +27,9 @@ pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
         output::print(&render(&snapshot, SummaryFormat::Text, args.read.mask))?;
         return Ok(output::status(&snapshot, &args.read));
     }
-    let options = options(&args.read, &config, args.follow)?;
+    let mut options = options(&args.read, &config, args.follow)?;
+    // The lines behind a number are read again; a live pipe has to do without.
+    options.look_twice = !args.follow;
     let mask = args.read.mask;
     let view = ViewOptions {
         zone: match &options.zone {

@@ -17,13 +17,13 @@ use super::run::Run;
 /// Between two looks at the followed files.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Reads all inputs, then follows the plain files among them until the run is stopped. Stdin is followed by reading
-/// it to its end.
+/// Reads all inputs, then follows the plain files among them until the run is stopped. A pipe is followed by reading it
+/// to its end.
 pub fn follow(run: &Run) {
     thread::scope(|scope| {
         for (index, input) in run.inputs.iter().enumerate() {
-            if input.location == Location::Stdin {
-                scope.spawn(move || follow_stdin(run, index, input));
+            if matches!(input.location, Location::Stream(_)) {
+                scope.spawn(move || follow_pipe(run, index, input));
             }
         }
         // Files end at their last whole line: the tails begin there, and nothing is read twice or torn.
@@ -38,8 +38,8 @@ pub fn follow(run: &Run) {
     });
 }
 
-fn follow_stdin(run: &Run, index: usize, input: &Prepared) {
-    let (Some(format), Some(stream)) = (input.format, run.take_stdin()) else { return };
+fn follow_pipe(run: &Run, index: usize, input: &Prepared) {
+    let (Some(format), Some(stream)) = (input.format, run.take_stream(index)) else { return };
     let mut worker = run.worker();
     let clock = input.clock_at(0);
     let mut go_on = |_| !run.stopped();

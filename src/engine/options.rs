@@ -29,6 +29,6 @@ pub struct Options {
     pub now: i64,
     /// Plain files may grow: their unfinished last line waits.
     pub follow: bool,
-    /// A copy of stdin on disk, for who has to look twice.
-    pub stdin_spool: Option<PathBuf>,
+    /// The inputs are read a second time: what comes through a pipe is kept on disk until the end.
+    pub look_twice: bool,
 }

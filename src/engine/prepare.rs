@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use jiff::tz::TimeZone;
 use memchr::memmem;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::record::{self, Clock, Format, Naive, Zone, stamp};
 use crate::source::{
@@ -26,8 +27,8 @@ const CLOCK_SEARCH: usize = 16 << 20;
 const CLOCK_SAMPLES: usize = 32;
 const DAY: i64 = 86_400;
 
-/// What comes on stdin, decompressed.
-pub type Stdin = Box<dyn Read + Send>;
+/// What comes through a pipe, decompressed.
+pub type Stream = Box<dyn Read + Send>;
 
 /// An input that is ready to be read.
 pub struct Prepared {
@@ -51,30 +52,40 @@ pub struct Trouble {
     pub is_error: bool,
 }
 
+/// All inputs, opened.
+#[derive(Default)]
+pub struct Inputs {
+    pub list: Vec<Prepared>,
+    /// By input: what can be read once.
+    pub streams: Vec<Option<Stream>>,
+    /// Copies of pipes, deleted at the end.
+    pub spools: Vec<TempPath>,
+    pub troubles: Vec<Trouble>,
+}
+
 /// Finds, opens and sniffs all inputs.
-pub fn prepare(options: &Options) -> (Vec<Prepared>, Vec<Trouble>, Option<Stdin>) {
+pub fn prepare(options: &Options) -> Inputs {
     let (discovered, failed) = discover(&options.paths);
-    let mut troubles: Vec<Trouble> =
-        failed.into_iter().map(|(path, error)| trouble(&path.display().to_string(), &error)).collect();
-    let mut inputs = Vec::new();
+    let troubles = failed.into_iter().map(|(path, error)| trouble(&path.display().to_string(), &error));
+    let mut inputs = Inputs { troubles: troubles.collect(), ..Inputs::default() };
     let mut samples = Vec::new();
-    let mut stdin = None;
     for input in discovered {
         let name = input.name();
-        match open(&input, options, &mut stdin) {
+        match open(&input, options, &mut inputs.spools) {
             Ok(Opened::Log(log)) => {
-                let (prepared, evidence) = *log;
-                inputs.push(prepared);
+                let (prepared, evidence, stream) = *log;
+                inputs.list.push(prepared);
+                inputs.streams.push(stream);
                 samples.push(evidence);
             }
             Ok(Opened::NoLog(text)) => {
-                troubles.push(Trouble { path: Some(name), text, is_error: !input.found });
+                inputs.troubles.push(Trouble { path: Some(name), text, is_error: !input.found });
             }
-            Err(error) => troubles.push(trouble(&name, &error)),
+            Err(error) => inputs.troubles.push(trouble(&name, &error)),
         }
     }
-    set_clocks(&mut inputs, &samples, options, &mut troubles);
-    (inputs, troubles, stdin)
+    set_clocks(&mut inputs.list, &samples, options, &mut inputs.troubles);
+    inputs
 }
 
 fn trouble(path: &str, error: &io::Error) -> Trouble {
@@ -95,7 +106,7 @@ fn trouble(path: &str, error: &io::Error) -> Trouble {
 }
 
 enum Opened {
-    Log(Box<(Prepared, Evidence)>),
+    Log(Box<(Prepared, Evidence, Option<Stream>)>),
     NoLog(String),
 }
 
@@ -109,15 +120,21 @@ struct Evidence {
     modified: Option<i64>,
 }
 
-fn open(input: &Discovered, options: &Options, stdin: &mut Option<Stdin>) -> io::Result<Opened> {
-    let location = match (&input.location, &options.stdin_spool) {
-        (Location::Stdin, Some(spool)) => Location::File(spool.clone()),
-        (location, _) => location.clone(),
+fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io::Result<Opened> {
+    let location = match &input.location {
+        Location::Stream(path) if options.look_twice => {
+            let spool = spool(path.as_deref())?;
+            let kept = spool.to_path_buf();
+            spools.push(spool);
+            Location::File(kept)
+        }
+        location => location.clone(),
     };
+    let mut stream = None;
     let (head, compression, size, modified) = match &location {
-        Location::Stdin => {
-            let (head, compression, stream) = open_stdin(options.follow)?;
-            *stdin = Some(stream);
+        Location::Stream(path) => {
+            let (head, compression, opened) = open_pipe(path.as_deref(), options.follow)?;
+            stream = Some(opened);
             (head, compression, 0, None)
         }
         Location::File(path) => {
@@ -160,13 +177,27 @@ fn open(input: &Discovered, options: &Options, stdin: &mut Option<Stdin>) -> io:
     if let Some(format) = format {
         evidence.gather(format, &head, &prepared)?;
     }
-    Ok(Opened::Log(Box::new((prepared, evidence))))
+    Ok(Opened::Log(Box::new((prepared, evidence, stream))))
 }
 
-/// Reads the head of stdin and puts it back before the rest. A live pipe must not be waited for until a buffer is full;
+fn pipe(path: Option<&Path>) -> io::Result<Box<dyn Read + Send>> {
+    Ok(match path {
+        Some(path) => Box::new(File::open(path)?),
+        None => Box::new(io::stdin()),
+    })
+}
+
+/// A copy of a pipe on disk, as it comes.
+fn spool(path: Option<&Path>) -> io::Result<TempPath> {
+    let mut file = NamedTempFile::new()?;
+    io::copy(&mut pipe(path)?, &mut file)?;
+    Ok(file.into_temp_path())
+}
+
+/// Reads the head of a pipe and puts it back before the rest. A live pipe must not be waited for until a buffer is full;
 /// from one that ends, as much is read as a file would be searched for Microsoft's stamps.
-fn open_stdin(live: bool) -> io::Result<(Vec<u8>, Compression, Stdin)> {
-    let (compression, mut stream) = open_stream(io::stdin())?;
+fn open_pipe(path: Option<&Path>, live: bool) -> io::Result<(Vec<u8>, Compression, Stream)> {
+    let (compression, mut stream) = open_stream(pipe(path)?)?;
     let mut head = Vec::new();
     let mut buffer = vec![0; HEAD];
     while head.len() < CLOCK_SEARCH && !(live && head.contains(&b'\n')) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use tempfile::TempPath;
 
 use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
 use crate::record::Order;
@@ -14,7 +15,7 @@ use crate::source::{Chunks, Compression, Location, open_stream};
 
 use super::collect::{InputStats, Task, Worker};
 use super::options::Options;
-use super::prepare::{Prepared, Stdin, Trouble, prepare};
+use super::prepare::{Inputs, Prepared, Stream, Trouble, prepare};
 use super::summary::{self, Detected};
 use super::trials::Trials;
 
@@ -42,7 +43,9 @@ pub struct Run {
     pub live: AtomicBool,
     total_bytes: u64,
     done_bytes: Arc<AtomicU64>,
-    stdin: Mutex<Option<Stdin>>,
+    streams: Mutex<Vec<Option<Stream>>>,
+    /// Kept until the run ends.
+    _spools: Vec<TempPath>,
     started: Instant,
     /// Seconds that the scan took.
     took: OnceLock<f64>,
@@ -58,7 +61,7 @@ struct Piece {
 impl Run {
     /// Finds and opens the inputs. `by_time`: attempts are counted by time too, for the chart.
     pub fn new(options: Options, by_time: bool) -> Self {
-        let (inputs, troubles, stdin) = prepare(&options);
+        let Inputs { list: inputs, streams, spools, troubles } = prepare(&options);
         let totals = Totals {
             tables: Tables::new(by_time),
             trials: Trials::default(),
@@ -79,7 +82,8 @@ impl Run {
             complete: AtomicBool::new(false),
             live: AtomicBool::new(false),
             done_bytes: Arc::default(),
-            stdin: Mutex::new(stdin),
+            streams: Mutex::new(streams),
+            _spools: spools,
             started: Instant::now(),
             took: OnceLock::new(),
         }
@@ -89,8 +93,9 @@ impl Run {
     pub fn scan(&self, publish: bool) {
         let mut pieces = Vec::new();
         for (index, input) in self.inputs.iter().enumerate() {
-            // A followed stdin has a thread of its own, for it does not end.
-            if input.format.is_none() || self.options.follow && input.location == Location::Stdin {
+            // A followed pipe has a thread of its own, for it does not end.
+            let live = self.options.follow && matches!(input.location, Location::Stream(_));
+            if input.format.is_none() || live {
                 continue;
             }
             let parallel = input.format.is_some_and(|f| f.order() == Order::Any);
@@ -143,9 +148,9 @@ impl Run {
         self.lock().changes += 1;
     }
 
-    /// Stdin can be read once.
-    pub fn take_stdin(&self) -> Option<Stdin> {
-        self.stdin.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// A pipe can be read once.
+    pub fn take_stream(&self, input: usize) -> Option<Stream> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).get_mut(input)?.take()
     }
 
     /// Runs something on the run's threads.
@@ -188,7 +193,7 @@ impl Run {
                 let whole = if compression == Compression::None { input.size } else { u64::MAX };
                 Chunks::new(stream.take(whole)).run(&mut task)
             }
-            (Location::Stdin, _) => match self.take_stdin() {
+            (Location::Stream(_), _) => match self.take_stream(piece.input) {
                 Some(stream) => Chunks::new(stream).run(&mut task),
                 None => Ok(()),
             },

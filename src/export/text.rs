@@ -94,7 +94,7 @@ fn head(text: &mut String, snapshot: &Snapshot) {
     let bytes: u64 = snapshot.inputs.iter().map(|i| i.bytes).sum();
     let range = match (snapshot.range.first, snapshot.range.last) {
         (Some(first), Some(last)) => format!("{} to {}", short(first), short(last)),
-        _ => "nothing in that time".to_owned(),
+        _ => "no stamps in that time".to_owned(),
     };
     let logs = snapshot.inputs.len();
     let _ = writeln!(

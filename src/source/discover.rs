@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     File(PathBuf),
-    Stdin,
+    /// A pipe, which can be read once; stdin without a path.
+    Stream(Option<PathBuf>),
 }
 
 /// An input, and whether the user named it or a folder held it.
@@ -23,8 +24,8 @@ impl Discovered {
     /// The path as given or found; `-` for stdin.
     pub fn name(&self) -> String {
         match &self.location {
-            Location::File(path) => path.display().to_string(),
-            Location::Stdin => "-".to_owned(),
+            Location::File(path) | Location::Stream(Some(path)) => path.display().to_string(),
+            Location::Stream(None) => "-".to_owned(),
         }
     }
 }
@@ -50,7 +51,7 @@ pub fn discover(paths: &[PathBuf]) -> (Vec<Discovered>, Vec<(PathBuf, io::Error)
     }
     for path in paths {
         if path.as_os_str() == "-" {
-            inputs.push(Discovered { location: Location::Stdin, found: false });
+            inputs.push(Discovered { location: Location::Stream(None), found: false });
         } else if path.is_dir() {
             match folder(path) {
                 Ok(files) => inputs.extend(
@@ -58,6 +59,8 @@ pub fn discover(paths: &[PathBuf]) -> (Vec<Discovered>, Vec<(PathBuf, io::Error)
                 ),
                 Err(e) => errors.push((path.clone(), e)),
             }
+        } else if path.metadata().is_ok_and(|m| !m.is_file()) {
+            inputs.push(Discovered { location: Location::Stream(Some(path.clone())), found: false });
         } else {
             // Whether it can be opened is told when it is read, so that the error stands at its place.
             inputs.push(Discovered { location: Location::File(path.clone()), found: false });
