@@ -149,6 +149,11 @@ pub fn detect(
         detector.push(observation);
     }
     detector.finish(range_end);
+    conclude(detector, names, other)
+}
+
+/// What came out, by name, of a detector that has seen the end of the range.
+pub fn conclude(mut detector: Detector, names: &impl Names, other: Option<&OtherProviders>) -> Detection {
     link(&mut detector, names, other);
     let mut onsets: Vec<Onset> = detector.events().map(|event| resolve(event, names)).collect();
     onsets.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));

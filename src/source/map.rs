@@ -24,6 +24,9 @@ const SETTLED: Duration = Duration::from_secs(600);
 /// Mapped behind a span's end, for the line that begins inside; longer lines are read by position.
 const OVERHANG: u64 = 64 << 10;
 
+/// Bytes of a map that are handed out at once.
+const MAPPED_CHUNK: usize = 256 << 10;
+
 /// The part `start..end` of a plain file; its lines are those that start in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileSpan {
@@ -122,7 +125,19 @@ impl FileSpan {
         if stop - begin > MAX_LINE {
             return Ok(false);
         }
-        sink.chunk(Chunk { bytes: &bytes[begin..stop], offset: from + begin as u64 });
+        // The sink goes over a chunk more than once: the second time it should still lie in the core's own cache.
+        let mut at = begin;
+        while at < stop {
+            let near = &bytes[at..(at + MAPPED_CHUNK).min(stop)];
+            let end = match memchr::memrchr(b'\n', near) {
+                Some(newline) => at + newline + 1,
+                None => memchr::memchr(b'\n', &bytes[at..stop]).map_or(stop, |newline| at + newline + 1),
+            };
+            if !sink.chunk(Chunk { bytes: &bytes[at..end], offset: from + at as u64 }) {
+                break;
+            }
+            at = end;
+        }
         Ok(true)
     }
 }
