@@ -67,13 +67,6 @@ impl SourceKey {
     }
 }
 
-/// Who was talked to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RelayKey {
-    pub host: Option<Box<str>>,
-    pub ip: Option<IpAddr>,
-}
-
 /// Which datacenter answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Place {
@@ -113,7 +106,8 @@ pub struct NameTables {
     pub sources: Table<SourceKey>,
     pub domains: Table<Option<Box<str>>>,
     pub senders: Table<Option<Box<str>>>,
-    pub relays: Table<RelayKey>,
+    /// By address alone: each tenant has its own name for the same few machines, and no row is about a name.
+    pub relays: Table<Option<IpAddr>>,
     pub places: Table<Place>,
     pub quoted: Table<Option<IpAddr>>,
     pub verdicts: Table<VerdictKey>,

@@ -74,7 +74,7 @@ pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
         }
         let place = &names.places.values()[key.place as usize];
         if let (Some(forest), Some(_), Some(ip)) =
-            (&place.forest, &place.host, names.relays.values()[key.relay as usize].ip)
+            (&place.forest, &place.host, names.relays.values()[key.relay as usize])
         {
             let known = forests.entry(ip).or_insert(Some(key.place));
             if known.is_some_and(|id| names.places.values()[id as usize].forest.as_ref() != Some(forest)) {
@@ -309,7 +309,7 @@ fn learned_place(key: &CellKey, names: &NameTables, learned: &Learned) -> Option
     if place.forest.is_some() || place.host.is_some() {
         return None;
     }
-    let ip = names.relays.values()[key.relay as usize].ip?;
+    let ip = names.relays.values()[key.relay as usize]?;
     learned.forests.get(&ip).copied()
 }
 

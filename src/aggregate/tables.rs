@@ -136,6 +136,10 @@ impl Tables {
     pub fn merge(&mut self, mut other: Self) {
         while self.width_index() < other.width_index() && self.coarsen() {}
         while other.width_index() < self.width_index() && other.coarsen() {}
+        // Into the larger one, which then grows least.
+        if other.cells.len() > self.cells.len() {
+            std::mem::swap(&mut self.cells, &mut other.cells);
+        }
         for (key, cell) in &other.cells {
             self.cells.entry(*key).or_insert(Cell::EMPTY).add(cell);
         }

@@ -25,7 +25,6 @@ pub use onset::{
 pub use resolve::resolve;
 pub use trial::{LineRef, Names, Observation, ReplyNames, SourceNames, content_order};
 
-use rayon::prelude::*;
 use source::Source;
 
 /// The knobs.
@@ -133,27 +132,22 @@ pub struct Detection {
 /// Runs the detector over a whole range. `range_end` is the newest stamp of the input, whatever it was about.
 pub fn detect(
     observations: &mut [Observation],
-    names: &(impl Names + Sync),
+    names: &impl Names,
     settings: Settings,
     range_end: i64,
     other: Option<&OtherProviders>,
 ) -> Detection {
-    observations
-        .par_sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, names)));
-    // Sources are independent until they are linked.
-    let each = |source: &[Observation]| {
-        let mut detector = Detector::new(settings);
-        for observation in source {
-            detector.push(observation);
-        }
-        detector.finish(range_end);
-        detector
-    };
-    let parts: Vec<Detector> = observations.par_chunk_by(|a, b| a.source == b.source).map(each).collect();
+    observations.sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, names)));
     let mut detector = Detector::new(settings);
-    for part in parts {
-        detector.merge(part);
+    for observation in observations.iter() {
+        detector.push(observation);
     }
+    detector.finish(range_end);
+    conclude(detector, names, other)
+}
+
+/// What came out, by name, of a detector that has seen the end of the range.
+pub fn conclude(mut detector: Detector, names: &impl Names, other: Option<&OtherProviders>) -> Detection {
     link(&mut detector, names, other);
     let mut onsets: Vec<Onset> = detector.events().map(|event| resolve(event, names)).collect();
     onsets.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::aggregate::{
-    Belongs, Cache, CellKey, Filter, Names, Place, RelayKey, SourceKey, Tables, VerdictKey,
-};
+use crate::aggregate::{Belongs, Cache, CellKey, Filter, Names, Place, SourceKey, Tables, VerdictKey};
 use crate::attribute::{self, SourceMap};
 use crate::microsoft::{self, Class, Platform};
 use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, Stamper, Time, domain_of};
@@ -180,7 +178,7 @@ impl<'e> Worker<'e> {
         }
         stats.extend_range(attempt.time);
         let domain = self.domain_id(attempt.recipient_domain());
-        let relay = self.relay_id(attempt);
+        let relay = self.relay_id(attempt.relay_ip);
         let place = self.place_id(attempt, &judged);
         let verdict = self.verdict_id(attempt, &judged);
         let quoted = self.quoted_id(judged.quoted);
@@ -217,14 +215,10 @@ impl<'e> Worker<'e> {
         self.senders.id(domain, || self.names.lock().senders.id(Some(lower_text(domain))))
     }
 
-    fn relay_id(&mut self, attempt: &Attempt<'_>) -> u32 {
+    fn relay_id(&mut self, ip: Option<IpAddr>) -> u32 {
         self.scratch.clear();
-        self.scratch.extend_from_slice(attempt.relay_host.unwrap_or_default());
-        push_ip(&mut self.scratch, attempt.relay_ip);
-        self.relays.id(&self.scratch, || {
-            let host = attempt.relay_host.map(lower_text);
-            self.names.lock().relays.id(RelayKey { host, ip: attempt.relay_ip })
-        })
+        push_ip(&mut self.scratch, ip);
+        self.relays.id(&self.scratch, || self.names.lock().relays.id(ip))
     }
 
     fn place_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use rayon::prelude::*;
+
 use crate::aggregate::Belongs;
 use crate::aggregate::{
     Filter, Identity, InputRow, Label, Learned, NameTables, Range, Snapshot, SourceRow, Status, Warning,
@@ -11,13 +13,13 @@ use crate::aggregate::{
 use crate::detect::{
     self, Family, LineRef, Observation, Onset, OnsetChange, OnsetStatus, ReplyNames, SourceNames,
 };
-use crate::microsoft::Platform;
+use crate::microsoft::{Platform, Signal};
 use crate::record::{Outcome, Time};
 use crate::text::escape_controls;
 
 use super::collect::InputStats;
 use super::run::{Run, Totals};
-use super::trials::Pass;
+use super::trials::{Pass, Trials};
 
 /// The onsets of everything read so far, whatever the filter: an onset needs the attempts that went through.
 #[derive(Debug, Default)]
@@ -30,16 +32,14 @@ pub struct Detected {
 impl Detected {
     /// Looks at the whole history.
     pub fn of(run: &Run) -> Self {
-        let (mut observations, names, end) = {
+        let (ids, trials, end) = {
             let totals = run.lock();
             let tables = run.names.lock();
             let learned = learn(&totals.tables, &tables);
-            let mut ids = Ids::new(run, &tables, &learned);
-            let observations = ids.observations(&totals, &tables, &learned);
-            (observations, ids.contents, range_end(&totals))
+            (Ids::new(run, &tables, &learned, &totals.trials), totals.trials.clone(), range_end(&totals))
         };
-        let found =
-            run.on_threads(|| detect::detect(&mut observations, &names, run.options.detect, end, None));
+        let detector = ids.detect(&trials, end, run);
+        let found = detect::conclude(detector, &ids.contents, None);
         let change = |(kind, at, onset)| OnsetChange { kind, at: Time::from_seconds(at), onset };
         Self { onsets: found.onsets, changes: found.changes.into_iter().map(change).collect() }
     }
@@ -90,10 +90,33 @@ struct Ids {
     /// By place; 0 is not known.
     forests: Vec<u32>,
     /// By verdict.
-    replies: Vec<u32>,
+    kinds: Vec<Kind>,
+    /// By relay.
+    relays: Vec<Option<RelayForest>>,
+    /// By domain: Microsoft's, as refusals tell.
+    belongs: Vec<bool>,
+}
+
+/// What a verdict is for the detection.
+#[derive(Clone, Copy)]
+struct Kind {
+    if_domain_does: bool,
+    platform: Platform,
+    signal: Signal,
+    stated: bool,
+    outcome: Outcome,
+    reply: u32,
+}
+
+/// Where the attempts of one source are in the [`Trials`].
+#[derive(Default)]
+struct Positions {
+    passes: Vec<u32>,
+    refusals: Vec<u32>,
 }
 
 /// The one forest that the tags of a relay address named so far: valid for attempts after `from`, up to `until`.
+#[derive(Clone, Copy)]
 struct RelayForest {
     forest: u32,
     from: u32,
@@ -101,7 +124,7 @@ struct RelayForest {
 }
 
 impl Ids {
-    fn new(run: &Run, tables: &NameTables, learned: &Learned) -> Self {
+    fn new(run: &Run, tables: &NameTables, learned: &Learned, trials: &Trials) -> Self {
         let text = |list: &[Option<Box<str>>]| -> Vec<String> {
             list.iter().map(|t| t.as_deref().unwrap_or_default().to_owned()).collect()
         };
@@ -125,7 +148,7 @@ impl Ids {
             })
             .collect();
         let mut by_forest: HashMap<&str, u32> = HashMap::new();
-        let forests = tables
+        let forests: Vec<u32> = tables
             .places
             .values()
             .iter()
@@ -138,12 +161,12 @@ impl Ids {
             })
             .collect();
         let mut by_reply = HashMap::new();
-        let replies = tables
+        let kinds = tables
             .verdicts
             .values()
             .iter()
             .map(|v| {
-                *by_reply.entry((&v.reply_id, v.smtp_code, v.enhanced)).or_insert_with(|| {
+                let reply = *by_reply.entry((&v.reply_id, v.smtp_code, v.enhanced)).or_insert_with(|| {
                     contents.replies.push(ReplyNames {
                         reply_id: v.reply_id.to_string(),
                         smtp_code: v.smtp_code,
@@ -151,24 +174,65 @@ impl Ids {
                         class: v.class,
                     });
                     (contents.replies.len() - 1) as u32
-                })
+                });
+                Kind {
+                    if_domain_does: v.belongs == Belongs::IfDomainDoes,
+                    platform: v.platform,
+                    signal: v.signal,
+                    stated: v.stated,
+                    outcome: v.outcome,
+                    reply,
+                }
             })
             .collect();
-        Self { contents, identities, forests, replies }
+        let mut belongs = vec![false; tables.domains.values().len()];
+        for domain in &learned.domains {
+            belongs[*domain as usize] = true;
+        }
+        let relays = relay_forests(trials, tables, &forests);
+        Self { contents, identities, forests, kinds, relays, belongs }
     }
 
-    fn observations(&mut self, totals: &Totals, tables: &NameTables, learned: &Learned) -> Vec<Observation> {
-        let trials = &totals.trials;
-        let relays = self.relay_forests(totals, tables);
-        let mut all = Vec::with_capacity(trials.passes.len() + trials.refusals.len());
-        for pass in &trials.passes {
-            all.extend(
-                self.observation(pass, 0, &relays, tables, learned)
-                    .map(|o| Observation { outcome: Outcome::Delivered, ..o }),
-            );
+    /// Each source on its own, and only its observations in memory: they are larger than what they are made of.
+    fn detect(&self, trials: &Trials, end: i64, run: &Run) -> detect::Detector {
+        let settings = run.options.detect;
+        let mut positions: Vec<Positions> = Vec::new();
+        positions.resize_with(self.contents.sources.len(), Positions::default);
+        for (at, pass) in trials.passes.iter() {
+            positions[self.identities[pass.source as usize] as usize].passes.push(at);
         }
-        for refusal in &trials.refusals {
-            let observed = self.observation(&refusal.pass, refusal.place, &relays, tables, learned);
+        for (at, refusal) in trials.refusals.iter() {
+            positions[self.identities[refusal.pass.source as usize] as usize].refusals.push(at);
+        }
+        let one = |own: Positions| {
+            let mut detector = detect::Detector::new(settings);
+            let mut observations = self.observations(trials, &own);
+            drop(own);
+            observations.sort_unstable_by(|a, b| detect::content_order(a, b, &self.contents));
+            for observation in &observations {
+                detector.push(observation);
+            }
+            detector.finish(end);
+            detector
+        };
+        let parts: Vec<detect::Detector> =
+            run.on_threads(|| positions.into_par_iter().with_max_len(1).map(one).collect());
+        let mut whole = detect::Detector::new(settings);
+        for part in parts {
+            whole.merge(part);
+        }
+        whole
+    }
+
+    fn observations(&self, trials: &Trials, own: &Positions) -> Vec<Observation> {
+        let mut all = Vec::with_capacity(own.passes.len() + own.refusals.len());
+        for at in &own.passes {
+            let observed = self.observation(trials.passes.get(*at), 0);
+            all.extend(observed.map(|o| Observation { outcome: Outcome::Delivered, ..o }));
+        }
+        for at in &own.refusals {
+            let refusal = trials.refusals.get(*at);
+            let observed = self.observation(&refusal.pass, refusal.place);
             all.extend(observed.map(|o| Observation {
                 sender_domain: refusal.sender,
                 outcome: refusal.outcome,
@@ -179,66 +243,53 @@ impl Ids {
         all
     }
 
-    fn observation(
-        &self,
-        pass: &Pass,
-        place: u32,
-        relays: &HashMap<IpAddr, RelayForest>,
-        tables: &NameTables,
-        learned: &Learned,
-    ) -> Option<Observation> {
-        let verdict = &tables.verdicts.values()[pass.verdict as usize];
-        if verdict.belongs == Belongs::IfDomainDoes && !learned.domains.contains(&pass.domain) {
+    fn observation(&self, pass: &Pass, place: u32) -> Option<Observation> {
+        let kind = self.kinds[pass.verdict as usize];
+        if kind.if_domain_does && !self.belongs[pass.domain as usize] {
             return None;
         }
         let forest = match self.forests[place as usize] {
-            0 => tables.relays.values()[pass.relay as usize].ip.and_then(|ip| relays.get(&ip)).map_or(
-                0,
-                |known| {
-                    let valid = pass.second > known.from && pass.second <= known.until;
-                    if valid { known.forest } else { 0 }
-                },
-            ),
+            0 => self.relays[pass.relay as usize]
+                .filter(|known| pass.second > known.from && pass.second <= known.until)
+                .map_or(0, |known| known.forest),
             forest => forest,
         };
         Some(Observation {
             second: i64::from(pass.second),
             source: self.identities[pass.source as usize],
-            platform: verdict.platform,
+            platform: kind.platform,
             domain: pass.domain,
-            forest: if verdict.platform == Platform::Consumer { forest } else { 0 },
+            forest: if kind.platform == Platform::Consumer { forest } else { 0 },
             sender_domain: 0,
-            signal: verdict.signal,
-            stated: verdict.stated,
+            signal: kind.signal,
+            stated: kind.stated,
             queue: u64::from(pass.queue),
-            reply: self.replies[pass.verdict as usize],
-            outcome: verdict.outcome,
+            reply: kind.reply,
+            outcome: kind.outcome,
             line: LineRef { input: 0, offset: 0 },
         })
     }
+}
 
-    /// What a live reader would know of the relays' forests at each moment: tags of earlier seconds only.
-    fn relay_forests(&self, totals: &Totals, tables: &NameTables) -> HashMap<IpAddr, RelayForest> {
-        let mut tags: Vec<(u32, IpAddr, u32)> = totals
-            .trials
-            .refusals
-            .iter()
-            .filter_map(|r| {
-                let forest = self.forests[r.place as usize];
-                let ip = tables.relays.values()[r.pass.relay as usize].ip?;
-                (forest != 0).then_some((r.pass.second, ip, forest))
-            })
-            .collect();
-        tags.sort_unstable();
-        let mut relays: HashMap<IpAddr, RelayForest> = HashMap::new();
-        for (second, ip, forest) in tags {
-            let known = relays.entry(ip).or_insert(RelayForest { forest, from: second, until: u32::MAX });
-            if known.forest != forest {
-                known.until = known.until.min(second);
-            }
+/// What a live reader would know of the relays' forests at each moment: tags of earlier seconds only. By relay.
+fn relay_forests(trials: &Trials, tables: &NameTables, forests: &[u32]) -> Vec<Option<RelayForest>> {
+    let ips = tables.relays.values();
+    let mut tags: Vec<(u32, u32, u32)> = trials
+        .refusals
+        .iter()
+        .map(|(_, r)| (r.pass.second, r.pass.relay, forests[r.place as usize]))
+        .filter(|(_, relay, forest)| *forest != 0 && ips[*relay as usize].is_some())
+        .collect();
+    tags.sort_unstable();
+    let mut relays: Vec<Option<RelayForest>> = vec![None; ips.len()];
+    for (second, relay, forest) in tags {
+        let known =
+            relays[relay as usize].get_or_insert(RelayForest { forest, from: second, until: u32::MAX });
+        if known.forest != forest {
+            known.until = known.until.min(second);
         }
-        relays
     }
+    relays
 }
 
 /// Everything for one filter.
