@@ -80,6 +80,10 @@ fn patterns(list: &[String]) -> Result<Patterns, Failure> {
 }
 
 fn format(name: &str) -> Result<String, Failure> {
+    if name == "list" {
+        let lines = record::formats().iter().map(|f| format!("{:<10} {}\n", f.name(), f.sample()));
+        return Err(Failure::Listing(lines.collect()));
+    }
     record::by_name(name).map(|format| format.name().to_owned()).ok_or_else(|| {
         let known: std::collections::BTreeSet<&str> = record::formats().iter().map(|f| f.name()).collect();
         let known: Vec<&str> = known.into_iter().collect();

@@ -13,6 +13,9 @@ pub enum Failure {
     /// Status 2.
     #[error("{0}")]
     Usage(String),
+    /// Not a failure: what was asked for instead of a run.
+    #[error("{0}")]
+    Listing(String),
     /// Status 3, but for a closed pipe, which is no failure.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -25,6 +28,7 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::Listing(_) => 0,
             Self::Io(error) | Self::File { source: error, .. }
                 if error.kind() == io::ErrorKind::BrokenPipe =>
             {
@@ -37,6 +41,10 @@ impl Failure {
 
 /// Says what went wrong and gives the exit status.
 pub fn report(failure: &Failure) -> u8 {
+    if let Failure::Listing(text) = failure {
+        // A reader that has gone away is no failure either.
+        let _ = print(text.as_bytes());
+    }
     let status = failure.status();
     if status != 0 {
         eprintln!("eopwatch: {failure}");

@@ -9,6 +9,7 @@ use crate::microsoft::{self, Class, Platform};
 use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, Stamper, Time, domain_of};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
+use crate::text::escape_controls;
 
 use super::judge::{Judged, judge};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
@@ -314,12 +315,13 @@ fn push_ip(bytes: &mut Vec<u8>, ip: Option<IpAddr>) {
     }
 }
 
+/// Names are made harmless once, here: whoever writes them need not ask where they come from.
 fn text(bytes: &[u8]) -> Box<str> {
-    String::from_utf8_lossy(bytes).into()
+    escape_controls(bytes).into()
 }
 
 fn lower_text(bytes: &[u8]) -> Box<str> {
-    String::from_utf8_lossy(bytes).to_ascii_lowercase().into()
+    escape_controls(bytes).to_ascii_lowercase().into()
 }
 
 /// Reads the lines of one task: a span or a whole stream of one input.

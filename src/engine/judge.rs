@@ -19,8 +19,14 @@ pub struct Judged<'a> {
     pub quoted: Option<IpAddr>,
 }
 
+/// Handing in mail for a user's own account (RFC 6409) is no delivery to Microsoft.
+const SUBMISSION: u16 = 587;
+
 /// `None` for another provider's mail.
 pub fn judge<'a>(attempt: &Attempt<'a>) -> Option<Judged<'a>> {
+    if attempt.relay_port == Some(SUBMISSION) {
+        return None;
+    }
     let platform = match microsoft::bound(
         attempt.relay_host,
         attempt.relay_ip,

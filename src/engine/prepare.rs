@@ -150,16 +150,25 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
             (sniffed.head, sniffed.compression, size, modified.map(|m| m.as_secs() as i64))
         }
     };
-    let empty = head.iter().all(|b| matches!(b, 0 | b'\n' | b'\r' | b' '));
+    // A file that was cut while it was written to may begin with a hole of any length.
+    let mut head = head;
+    if is_blank(&head)
+        && head.len() == HEAD
+        && let Location::File(path) = &location
+    {
+        head = first_text(path)?;
+    }
+    let empty = is_blank(&head);
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     let format = match &options.mta {
-        Some(name) => record::by_name_for(name, &head),
+        Some(name) => record::by_name_for(name, head),
         None if empty => None,
-        None => record::guess(&head),
+        None => record::guess(head),
     };
     if format.is_none() && !empty {
         return Ok(Opened::NoLog(format!(
             "no MTA log that eopwatch knows; looks like {} (try --mta NAME; --mta list shows the formats)",
-            looks_like(&head)
+            looks_like(head)
         )));
     }
     let mut evidence = Evidence { modified, ..Evidence::default() };
@@ -175,9 +184,28 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
         size,
     };
     if let Some(format) = format {
-        evidence.gather(format, &head, &prepared)?;
+        evidence.gather(format, head, &prepared)?;
     }
     Ok(Opened::Log(Box::new((prepared, evidence, stream))))
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| matches!(b, 0 | b'\n' | b'\r' | b' '))
+}
+
+/// The first stretch of a file that is not blank, from a line's start or from the hole before it.
+fn first_text(path: &Path) -> io::Result<Vec<u8>> {
+    let (_, mut stream) = open_stream(File::open(path)?)?;
+    let mut buffer = vec![0; HEAD];
+    let mut head = Vec::new();
+    while head.len() < HEAD {
+        match stream.read(&mut buffer)? {
+            0 => break,
+            n if head.is_empty() && is_blank(&buffer[..n]) => {}
+            n => head.extend_from_slice(&buffer[..n]),
+        }
+    }
+    Ok(head)
 }
 
 fn pipe(path: Option<&Path>) -> io::Result<Box<dyn Read + Send>> {
@@ -237,20 +265,20 @@ impl Evidence {
         if self.first.as_ref().is_none_or(|n| n.offset.is_some() && n.year.is_some()) {
             return Ok(());
         }
-        self.samples_in(format, head);
+        self.samples_in(format, head, true);
         let Location::File(path) = &input.location else { return Ok(()) };
         let file = File::open(path)?;
         if input.compression == Compression::None {
             let size = file.metadata()?.len();
             let tail_from = size.saturating_sub(HEAD as u64).max(head.len() as u64);
             let tail = read_at(&file, tail_from, (size - tail_from) as usize)?;
-            self.samples_in(format, &tail);
+            self.samples_in(format, &tail, false);
             if let Some(last) = tail.rsplit(|b| *b == b'\n').find_map(|line| format.naive_stamp(line)) {
                 self.last = Some(last);
             }
             if self.samples.len() < CLOCK_SAMPLES {
                 let more = read_at(&file, head.len() as u64, CLOCK_SEARCH)?;
-                self.samples_in(format, &more);
+                self.samples_in(format, &more, false);
             }
         } else {
             let mut search = Search { evidence: self, format, left: CLOCK_SEARCH };
@@ -261,9 +289,10 @@ impl Evidence {
         Ok(())
     }
 
-    /// Lines with a stamp of Microsoft's own: `2026-05-12T06:13:19.771Z 08DEA1B20C3D5001]`.
-    fn samples_in(&mut self, format: &dyn Format, bytes: &[u8]) {
-        for hit in memmem::find_iter(bytes, b"Z 08D") {
+    /// Lines with a stamp of Microsoft's own: `2026-05-12T06:13:19.771Z 08DEA1B20C3D5001]`. The digits count time, and
+    /// begin with 08 until 2059. Without `from_line_start` the first line may have been cut.
+    fn samples_in(&mut self, format: &dyn Format, bytes: &[u8], from_line_start: bool) {
+        for hit in memmem::find_iter(bytes, b"Z 08") {
             if self.samples.len() >= 2 * CLOCK_SAMPLES {
                 return;
             }
@@ -271,7 +300,7 @@ impl Evidence {
                 continue;
             };
             let start = memchr::memrchr(b'\n', &bytes[..hit]).map_or(0, |n| n + 1);
-            if start == 0 {
+            if start == 0 && !from_line_start {
                 continue;
             }
             if let Some(naive) = format.naive_stamp(&bytes[start..hit]) {
@@ -290,7 +319,7 @@ struct Search<'s> {
 
 impl ChunkSink for Search<'_> {
     fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
-        self.evidence.samples_in(self.format, chunk.bytes);
+        self.evidence.samples_in(self.format, chunk.bytes, true);
         self.left = self.left.saturating_sub(chunk.bytes.len());
         self.left > 0 && self.evidence.samples.len() < CLOCK_SAMPLES
     }

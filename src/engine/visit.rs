@@ -236,5 +236,5 @@ fn datacenter(attempt: &Attempt<'_>, judged: &Judged<'_>, is_microsoft: bool) ->
 }
 
 fn lower(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).to_ascii_lowercase()
+    crate::text::escape_controls(bytes).to_ascii_lowercase()
 }

@@ -21,7 +21,12 @@ enum Status {
 /// Reads the text behind the tag.
 pub(crate) fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
     let text = envelope.text;
-    let Some((queue_id, fields)) = shape(text) else { return Record::Irrelevant };
+    let Some((queue_id, fields)) = shape(text) else {
+        return match looks_like_delivery(text) && memmem::find(text, b": to=<").is_some_and(|at| at < 64) {
+            true => Record::Malformed { why: "a delivery with an odd queue id" },
+            false => Record::Irrelevant,
+        };
+    };
     let Some(address) = address_end(fields) else {
         return Record::Malformed { why: "the recipient's address does not end" };
     };

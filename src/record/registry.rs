@@ -96,7 +96,7 @@ pub(crate) fn whole_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let end = memchr::memrchr(b'\n', head).map_or(head.len(), |last| last + 1);
     let whole = &head[..end];
     let mut start = 0;
-    let many = memchr_iter(b'\n', whole).nth(1).is_some();
+    let many = memchr_iter(b'\n', whole.trim_ascii()).nth(1).is_some();
     if many && let Some(first) = memchr::memchr(b'\n', whole) {
         start = first + 1;
     }

@@ -66,7 +66,10 @@ impl Scanner {
             };
             let start = memchr::memrchr(b'\n', &bytes[at..hit]).map_or(at, |n| at + n + 1);
             let end = memchr::memchr(b'\n', &bytes[hit..]).map_or(bytes.len(), |n| hit + n);
-            let line = trim_return(&bytes[start..end]);
+            let mut line = trim_return(&bytes[start..end]);
+            if chunk.offset + start as u64 == 0 {
+                line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+            }
             let before = match last {
                 Some((from, to, next)) if next == start => Some(&bytes[from..to]),
                 None if self.previous.end == chunk.offset + start as u64 => Some(&self.previous.line[..]),
@@ -77,7 +80,7 @@ impl Scanner {
             } else {
                 each(chunk.offset + start as u64, line);
             }
-            last = Some((start, start + line.len(), end + 1));
+            last = Some((start, start + trim_return(&bytes[start..end]).len(), end + 1));
             at = end + 1;
         }
         if let Some((from, to, next)) = last {
