@@ -89,3 +89,16 @@ fn the_formats_can_be_listed() {
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(text.contains("postfix") && text.contains("exim"), "{text}");
 }
+
+#[test]
+fn exims_old_form_names_the_server_in_the_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = "2026-05-12 08:30:01 1uEAbC-0000000BxYz-1Abc ** e@live.com R=d T=outlook_relay: SMTP error from remote \
+        mail server after RCPT TO:<e@live.com>: host live-com.olc.protection.outlook.com [198.51.100.13]: 550 5.7.1 \
+        Unfortunately, messages from [192.0.2.22] weren't sent. part of their network is on our block list (S3140)\n";
+    let found = events(&[], &[file(folder.path(), "mainlog", line)]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["relay_host"], "live-com.olc.protection.outlook.com");
+    assert_eq!(found[0]["relay_ip"], "198.51.100.13");
+    assert_eq!(found[0]["reply_id"], "block-list-s3140");
+}

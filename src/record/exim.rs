@@ -83,13 +83,19 @@ pub(crate) fn read<'a>(
     if address.is_empty() {
         return Record::Malformed { why: "a delivery without an address" };
     }
-    let items = Items::read(rest);
+    let mut items = Items::read(rest);
     let text = items.text;
     if is_waiting(text) {
         return match outcome {
             Outcome::Deferred => Record::HeldBack { time },
             _ => Record::Irrelevant,
         };
+    }
+    if items.relay.is_none()
+        && let Some((host, ip)) = host_in(text)
+    {
+        items.relay = Some(host);
+        items.relay_ip = ip;
     }
     // Expiry without a try, and routers that gave up at home.
     if text == b"retry timeout exceeded" || (items.relay.is_none() && !items.meant_for_smtp()) {
@@ -326,6 +332,14 @@ fn without_times(mut text: &[u8]) -> &[u8] {
 /// It answered: with a reply, or with something that the log does not tell.
 fn answered(reply: &[u8]) -> Answer<'_> {
     answer_text(reply).unwrap_or(Answer::Codes { smtp: None, enhanced: None })
+}
+
+/// Old versions name the server in the text: `… after RCPT TO:<…>: host mx.example [192.0.2.1]: 550 …`.
+fn host_in(text: &[u8]) -> Option<(&[u8], Option<IpAddr>)> {
+    const MARK: &[u8] = b": host ";
+    let at = memmem::find(text, MARK)? + MARK.len();
+    let end = at + memchr(b' ', &text[at..])?;
+    text[end..].starts_with(b" [").then(|| (&text[at..end], address(&text[end + 1..]).0))
 }
 
 /// The remote server's reply in the text of a failure.
