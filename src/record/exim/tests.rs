@@ -93,7 +93,7 @@ fn lines_of_all_kinds() {
             format!(
                 "** a@b.c R=dnslookup T=remote_smtp: {ERROR} RCPT TO:<\"x: 550\"@b.c>: host mx.outlook.com [198.51.100.11]: 550 5.4.1 no"
             ),
-            "a@b.c bounced - - - - - 550\"@b.c>: host mx.outlook.com [198.51.100.11]: 550 5.4.1 no".into(),
+            "a@b.c bounced mx.outlook.com 198.51.100.11 - - - 550\"@b.c>: host mx.outlook.com [198.51.100.11]: 550 5.4.1 no".into(),
         ),
         (
             format!(
