@@ -108,3 +108,33 @@ fn events_on_a_pipe_come_before_it_ends() {
     drop(stdin);
     assert_eq!(child.wait().expect("ended").code(), Some(0), "and the end of the pipe ends it");
 }
+
+#[test]
+fn a_followed_csv_is_read_by_the_header_that_was_there_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("acct.csv");
+    let row = |ip: &str, second: usize| {
+        // Begins as the default order does; a field with an @ stands where the recipient would.
+        format!(
+            "b,2026-05-12 08:20:{second:02}+0200,x,y,a@not-the-recipient.example,c@hotmail.com,\"smtp;550 5.7.1 \
+             Unfortunately, messages from [{ip}] weren't sent. Please contact your Internet service provider since part \
+             of their network is on our block list (S3140).\",hotmail-com.olc.protection.outlook.com (52.101.21.1),\
+             {ip},vmta\n"
+        )
+    };
+    let header = "type,timeLogged,jobId,envId,orig,rcpt,dsnDiag,dsnMta,dlvSourceIp,vmta\n";
+    fs::write(&path, header.to_owned() + &row("203.0.113.10", 1)).expect("written");
+    let (mut child, lines) = start(&[path.to_str().expect("a path")], Stdio::null());
+    let next = || -> Value {
+        serde_json::from_str(&lines.recv_timeout(PATIENCE).expect("an event in time")).expect("JSON")
+    };
+    assert_eq!(next()["source_ip"], "203.0.113.10");
+    // The header has been read; what comes now is told by it.
+    let mut log = OpenOptions::new().append(true).open(&path).expect("opened");
+    log.write_all(row("203.0.113.11", 10).as_bytes()).expect("written");
+    let event = next();
+    assert_eq!((&event["source_ip"], &event["family"]), (&"203.0.113.11".into(), &"block".into()));
+    assert_eq!(event["platform"], serde_json::json!(["consumer"]));
+    let status = Command::new("kill").arg(child.id().to_string()).status().expect("kill");
+    assert!(status.success() && child.wait().expect("ended").success());
+}

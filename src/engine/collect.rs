@@ -368,6 +368,11 @@ impl<'w, 'e> Task<'w, 'e> {
         self.reader = reader;
     }
 
+    /// Shows the parser a line that was counted before.
+    pub fn introduce(&mut self, line: &[u8]) {
+        self.reader.line(Line { bytes: line, offset: 0 }, &mut |_, _| {});
+    }
+
     /// Leaves the state of scanner and parser for later lines.
     pub fn suspend(self) -> (InputStats, Scanner, Box<dyn Reader + Send>) {
         (self.stats, self.scanner, self.reader)

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::aggregate::Warning;
-use crate::record::{self, Format, Reader};
+use crate::record::{self, Format, Order, Reader};
 use crate::scan::Scanner;
 use crate::source::{Chunks, Compression, Followed, Location, Tail};
 
@@ -106,6 +106,11 @@ impl LiveFile<'_> {
         let mut task = Task::new(&mut worker, self.index as u32, format, &clock, &mut go_on);
         if let Some((scanner, reader)) = self.state.take() {
             task.resume(scanner, reader);
+        } else if format.order() == Order::Sequential && self.tail.offset() > 0 {
+            // What stands at the top (PowerMTA's header) tells how to read the rest.
+            let head = self.tail.head().unwrap_or_default();
+            let end = memchr::memchr(b'\n', &head).unwrap_or(head.len());
+            task.introduce(&head[..end]);
         }
         let followed = self.tail.poll(&mut task);
         let (stats, scanner, reader) = task.suspend();

@@ -57,9 +57,17 @@ pub trait Reader {
 
 /// All formats.
 pub fn formats() -> &'static [&'static dyn Format] {
-    static FORMATS: [&dyn Format; 6] =
-        [&POSTFIX_SYSLOG, &EXIM, &EXIM_SYSLOG, &MIXED_SYSLOG, &POSTFIX_JOURNAL, &EXIM_JOURNAL];
-    &FORMATS
+    static FORMATS: &[&dyn Format] = &[
+        &POSTFIX_SYSLOG,
+        &EXIM,
+        &EXIM_SYSLOG,
+        &MIXED_SYSLOG,
+        &POSTFIX_JOURNAL,
+        &EXIM_JOURNAL,
+        &super::powermta::POWERMTA,
+        &super::kumomta::KUMOMTA,
+    ];
+    FORMATS
 }
 
 /// The format that fits the bytes best: the first 64 kB of a file, or any stretch of it. `None` where none fits.
@@ -102,3 +110,6 @@ pub(crate) fn whole_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     }
     whole[start..].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(2000)
 }
+
+#[cfg(test)]
+mod tests;

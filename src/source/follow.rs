@@ -58,6 +58,11 @@ impl Tail {
         Ok(tail)
     }
 
+    /// Where the next line to read begins.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The length of `file` up to the end of its last whole line.
     pub fn whole_lines(file: &File) -> io::Result<u64> {
         let mut end = file.metadata()?.len();

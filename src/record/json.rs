@@ -1,0 +1,200 @@
+//! What the formats that write JSON lines share: values of whatever kind, read in place where they hold no escapes.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use memchr::memmem;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::stamp::{self, Naive};
+use super::text::starts_with_code;
+use super::{Answer, Enhanced, Time};
+
+/// Text or number, as programs and their versions differ in it. What is neither counts as not there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Scalar<'a> {
+    #[default]
+    Missing,
+    Text(Cow<'a, str>),
+    Number(f64),
+}
+
+impl Scalar<'_> {
+    /// The text; `None` where it is empty or none.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The bytes of the text; `None` where it is empty or none.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        self.text().map(str::as_bytes)
+    }
+
+    /// The bytes of the text, also of an empty one (a null sender).
+    pub(crate) fn bytes_or_empty(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(text) => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// A whole number, also one in quotes.
+    pub(crate) fn whole(&self) -> Option<u16> {
+        match self {
+            Self::Number(number) if number.fract() == 0.0 && (0.0..=65535.0).contains(number) => {
+                Some(*number as u16)
+            }
+            Self::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Three digits of a reply.
+    pub(crate) fn code(&self) -> Option<u16> {
+        self.whole().filter(|code| (200..600).contains(code))
+    }
+
+    /// Unix seconds, or a stamp of any other kind.
+    pub(crate) fn stamp(&self) -> Option<Naive> {
+        match self {
+            Self::Missing => None,
+            Self::Text(text) => stamp::parse(text.as_bytes()).map(|(naive, _)| naive),
+            Self::Number(seconds) => unix(*seconds),
+        }
+    }
+}
+
+/// A fraction stands there to six digits at most: what the float lost is less than a hundredth of the last.
+fn unix(seconds: f64) -> Option<Naive> {
+    if !(0.0..253_402_300_799.0).contains(&seconds) {
+        return None;
+    }
+    let whole = seconds.fract() == 0.0;
+    let millis = (seconds * 1000.0 + 0.0005).floor() as i64;
+    let fraction = (!whole).then_some((millis % 1000) as u16);
+    Some(Naive::utc(millis / 1000, fraction))
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Scalar<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Scalar::Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Scalar::Number(number as f64))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Scalar::Number(number as f64))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Scalar::Number(number))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Scalar::Missing)
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Scalar::Missing)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Missing)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Missing)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// The reply as it went over the wire, of the pieces that were logged: `550 5.7.1 text`. A line break in the text is a
+/// blank, as other MTAs write it. Without a code it is no reply.
+pub(crate) fn reply<'a>(
+    code: Option<u16>,
+    enhanced: Option<Enhanced>,
+    text: &str,
+    scratch: &'a mut Vec<u8>,
+) -> Answer<'a> {
+    use std::io::Write;
+    scratch.clear();
+    let Some(code) = code else { return Answer::Nobody };
+    if text.is_empty() {
+        return Answer::Codes { smtp: Some(code), enhanced };
+    }
+    // Writing to memory does not fail.
+    let _ = write!(scratch, "{code}");
+    if let Some(enhanced) = enhanced {
+        let _ = write!(scratch, " {enhanced}");
+    }
+    scratch.push(b' ');
+    let mut rest = text.as_bytes();
+    // Some versions leave the code in the text.
+    if starts_with_code(rest) && rest.starts_with(&scratch[..3]) {
+        scratch.clear();
+    }
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
+        scratch.extend_from_slice(&rest[..at]);
+        scratch.push(b' ');
+        rest = if rest[at..].starts_with(b"\r\n") { &rest[at + 2..] } else { &rest[at + 1..] };
+    }
+    scratch.extend_from_slice(rest);
+    Answer::Text(scratch)
+}
+
+/// What is behind `"key":`, wherever in the line. A key inside a text has a backslash before its last quote.
+pub(crate) fn behind_key<'a>(line: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    debug_assert!(key.starts_with(b"\"") && key.ends_with(b"\""));
+    memmem::find_iter(line, key)
+        .find_map(|at| line[at + key.len()..].trim_ascii_start().strip_prefix(b":"))
+        .map(<[u8]>::trim_ascii_start)
+}
+
+/// The stamp behind `"key":`, in quotes or without.
+pub(crate) fn stamp_behind(line: &[u8], key: &[u8]) -> Option<Naive> {
+    let value = behind_key(line, key)?;
+    stamp::parse(value.strip_prefix(b"\"").unwrap_or(value)).map(|(naive, _)| naive)
+}
+
+/// The share of the lines that are objects and hold what `is_own` looks for; 0 unless it is most of them.
+pub(crate) fn share(head: &[u8], is_own: impl Fn(&[u8]) -> bool) -> f32 {
+    let (mut lines, mut own) = (0usize, 0usize);
+    for line in super::registry::whole_lines(head) {
+        lines += 1;
+        // The only line of a stretch may lack its beginning.
+        own += usize::from((object(line).is_some() || lines == 1) && is_own(line));
+    }
+    if own * 2 <= lines { 0.0 } else { own as f32 / lines as f32 }
+}
+
+/// A line that begins an object, without what a crash left before it.
+pub(crate) fn object(line: &[u8]) -> Option<&[u8]> {
+    let line = super::syslog::trim(line);
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+    (line.first() == Some(&b'{')).then_some(line)
+}
+
+/// Whether the line holds that key (quotes included).
+pub(crate) fn has(line: &[u8], key: &[u8]) -> bool {
+    behind_key(line, key).is_some()
+}
+
+/// The time of a field.
+pub(crate) fn time(field: &Scalar<'_>, stamper: &mut stamp::Stamper) -> Option<Time> {
+    field.stamp().map(|naive| stamper.time(&naive))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,427 @@
+//! PowerMTA's accounting file: CSV (RFC 4180) whose header names the columns, in the operator's choice and order.
+//!
+//! | column | here |
+//! | --- | --- |
+//! | `type` | `d` delivered, `t` deferred, `b` bounced; others are no attempts |
+//! | `timeLogged` | time, with zone or as Unix seconds |
+//! | `rcpt`, `orig` | recipient, sender |
+//! | `dlvSourceIp`, `vmta` | sending IP, source name |
+//! | `dsnMta` (`host (ip)`), `dlvDestinationIp` | relay |
+//! | `dsnDiag` (`smtp;` reply), `dsnStatus` | reply; the code where the reply was dropped |
+//! | `dlvType` | other than `smtp`: a local hop |
+//!
+//! Not used: `bounceCat` and the words of `dsnStatus`, which are PowerMTA's guesses. The header stands at the top only, so
+//! one reader sees the whole file; lines without a header before them are taken to be in the default order.
+
+use std::ops::Range;
+
+use memchr::{memchr, memmem, memrchr};
+
+use super::registry::{Format, Line, Order, Reader, whole_lines};
+use super::stamp::{self, Clock, Naive, Stamper};
+use super::text::{host_name, is_here, parse_ip, starts_with_code};
+use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, syslog};
+
+const MTA: Mta = Mta("powermta");
+
+/// PowerMTA's accounting file.
+pub(crate) static POWERMTA: PowerMta = PowerMta;
+
+const SAMPLE: &str = "t,2026-05-12 08:20:40+0200,2026-05-12 08:00:00+0200,news+1@example.com,d@hotmail.com,,delayed,\
+    4.4.1 (no answer from host),,,no-answer-from-host,smtp,app1.example.com (10.1.1.1),smtp,203.0.113.11,,\
+    \"ENHANCEDSTATUSCODES,PIPELINING,8BITMIME,SMTPUTF8,SIZE,STARTTLS\",20112,vmta-1,job-501,,hotmail.com/vmta-1,pool-a";
+
+const DEFAULT_HEADER: &[u8] = b"type,timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,\
+    bounceCat,srcType,srcMta,dlvType,dlvSourceIp,dlvDestinationIp,dlvEsmtpAvailable,dlvSize,vmta,jobId,envId,queue,\
+    vmtaPool";
+
+/// The columns that are read, in the order of [`NAMES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Type,
+    TimeLogged,
+    Rcpt,
+    Orig,
+    DlvSourceIp,
+    Vmta,
+    DsnMta,
+    DlvDestinationIp,
+    DsnDiag,
+    DsnStatus,
+    DlvType,
+}
+
+const COLUMNS: usize = 11;
+const NAMES: [(&[u8], Column); COLUMNS] = [
+    (b"type", Column::Type),
+    (b"timeLogged", Column::TimeLogged),
+    (b"rcpt", Column::Rcpt),
+    (b"orig", Column::Orig),
+    (b"dlvSourceIp", Column::DlvSourceIp),
+    (b"vmta", Column::Vmta),
+    (b"dsnMta", Column::DsnMta),
+    (b"dlvDestinationIp", Column::DlvDestinationIp),
+    (b"dsnDiag", Column::DsnDiag),
+    (b"dsnStatus", Column::DsnStatus),
+    (b"dlvType", Column::DlvType),
+];
+
+/// All types of records, to tell the format by.
+const TYPES: [&[u8]; 9] = [b"d", b"t", b"b", b"r", b"rb", b"rs", b"tq", b"f", b"p"];
+
+const NO_HEADER: &str = "no header came before, and it is not in the default order";
+
+pub(crate) struct PowerMta;
+
+impl Format for PowerMta {
+    fn name(&self) -> &'static str {
+        MTA.0
+    }
+
+    fn sample(&self) -> &'static str {
+        SAMPLE
+    }
+
+    fn score(&self, head: &[u8]) -> f32 {
+        let (mut lines, mut own) = (0usize, 0usize);
+        for line in whole_lines(head) {
+            let line = clean(line);
+            lines += 1;
+            own += usize::from(Header::read(line).is_some() || looks_like_row(line));
+        }
+        if own * 2 <= lines { 0.0 } else { own as f32 / lines as f32 }
+    }
+
+    /// The header must be seen.
+    fn needle(&self) -> Option<&'static [u8]> {
+        None
+    }
+
+    fn order(&self) -> Order {
+        Order::Sequential
+    }
+
+    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
+        Box::new(PowerReader {
+            stamper: Stamper::new(clock),
+            header: Header::read(DEFAULT_HEADER).unwrap_or_default(),
+            seen: false,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Without the header: where it stands by default, else the first field that is a stamp.
+    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
+        let line = clean(line);
+        Fields::of(line).nth(1).and_then(whole_stamp).or_else(|| Fields::of(line).find_map(whole_stamp))
+    }
+}
+
+fn clean(line: &[u8]) -> &[u8] {
+    let line = syslog::trim(line);
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
+/// A field that is a stamp with its year, and nothing else.
+fn whole_stamp(field: Field<'_>) -> Option<Naive> {
+    let (naive, end) = stamp::parse(field.text)?;
+    (end == field.text.len() && naive.year.is_some()).then_some(naive)
+}
+
+/// Whether a line without its header is one of PowerMTA's, in whatever order its columns are.
+fn looks_like_row(line: &[u8]) -> bool {
+    let (mut count, mut kind, mut time, mut mark) = (0, false, false, false);
+    for (index, field) in Fields::of(line).enumerate() {
+        count += 1;
+        let text = field.text;
+        let is_kind = TYPES.contains(&text);
+        let is_time = whole_stamp(field).is_some();
+        kind |= is_kind;
+        time |= is_time;
+        mark |= matches!(text, b"relayed" | b"delayed" | b"failed")
+            || text.starts_with(b"smtp;")
+            || Enhanced::at_start(text).is_some_and(|(_, end)| text[end..].starts_with(b" ("))
+            // Receptions have nothing else that is known.
+            || (index == 1 && is_time && kind);
+    }
+    count > 4 && kind && time && mark
+}
+
+/// Whether a line that cannot be read without its header holds something that could be.
+fn in_another_order(row: &[u8]) -> bool {
+    let first = Fields::of(row).next().map_or(&[][..], |field| field.text);
+    !TYPES.contains(&first) && looks_like_row(row)
+}
+
+/// Which field holds what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Header {
+    /// By index of the field.
+    roles: Vec<Option<Column>>,
+}
+
+impl Header {
+    /// Reads a header; `None` where it is none.
+    fn read(line: &[u8]) -> Option<Self> {
+        // Cheap, for it is asked for each line that is no attempt.
+        memmem::find(line, b"timeLogged")?;
+        let mut roles: Vec<Option<Column>> = Fields::of(line)
+            .map(|field| {
+                let name = field.text.trim_ascii();
+                NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, column)| *column)
+            })
+            .collect();
+        let has = |column| roles.contains(&Some(column));
+        if !has(Column::Type) || !has(Column::TimeLogged) {
+            return None;
+        }
+        while roles.last() == Some(&None) {
+            roles.pop();
+        }
+        Some(Self { roles })
+    }
+}
+
+/// A field without its outer quotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Field<'a> {
+    text: &'a [u8],
+    /// Quotes in it are still doubled.
+    doubled: bool,
+    /// It has quotes that do not close on this line.
+    open: bool,
+}
+
+/// Splits a line at the commas outside of quotes.
+struct Fields<'a> {
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(line: &'a [u8]) -> Self {
+        Self { rest: Some(line) }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Field<'a>> {
+        let rest = self.rest?;
+        if rest.first() != Some(&b'"') {
+            let end = memchr(b',', rest);
+            self.rest = end.map(|end| &rest[end + 1..]);
+            return Some(Field { text: &rest[..end.unwrap_or(rest.len())], doubled: false, open: false });
+        }
+        let (mut at, mut doubled) = (1, false);
+        loop {
+            let Some(quote) = memchr(b'"', &rest[at..]) else {
+                self.rest = None;
+                return Some(Field { text: &rest[1..], doubled, open: true });
+            };
+            at += quote;
+            if rest.get(at + 1) == Some(&b'"') {
+                doubled = true;
+                at += 2;
+                continue;
+            }
+            let text = &rest[1..at];
+            // What some writers leave behind the closing quote is no part of it.
+            let comma = memchr(b',', &rest[at..]);
+            self.rest = comma.map(|comma| &rest[at + comma + 1..]);
+            return Some(Field { text, doubled, open: false });
+        }
+    }
+}
+
+struct PowerReader {
+    stamper: Stamper,
+    header: Header,
+    /// Whether a header came; else it is the default one.
+    seen: bool,
+    scratch: Vec<u8>,
+}
+
+impl Reader for PowerReader {
+    fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
+        let row = clean(line.bytes);
+        if row.is_empty() {
+            return;
+        }
+        match self.row(row) {
+            Record::Irrelevant => {
+                if let Some(header) = Header::read(row) {
+                    self.header = header;
+                    self.seen = true;
+                } else if !self.seen && in_another_order(row) {
+                    out(line.offset, Record::Malformed { why: NO_HEADER });
+                }
+            }
+            record => out(line.offset, record),
+        }
+    }
+}
+
+impl PowerReader {
+    fn row<'a>(&'a mut self, row: &'a [u8]) -> Record<'a> {
+        let mut fields = [None::<Field<'a>>; COLUMNS];
+        let mut open = false;
+        let mut count = 0;
+        for (role, field) in self.header.roles.iter().zip(Fields::of(row)) {
+            count += 1;
+            open |= field.open;
+            let Some(role) = role else { continue };
+            fields[*role as usize] = Some(field);
+            if *role == Column::Type && outcome(field.text).is_none() {
+                return Record::Irrelevant;
+            }
+        }
+        let Some(outcome) = fields[Column::Type as usize].and_then(|field| outcome(field.text)) else {
+            return Record::Irrelevant;
+        };
+        if open {
+            return Record::Malformed { why: "quotes that do not close on this line" };
+        }
+        if count < self.header.roles.len() && self.seen {
+            return Record::Malformed { why: "fewer columns than the header names" };
+        }
+        let raw = |column: Column| fields[column as usize].map_or(&[][..], |field| field.text);
+        let naive = stamp::parse(raw(Column::TimeLogged)).map(|(naive, _)| naive);
+        let Some(time) = naive.map(|naive| self.stamper.time(&naive)) else {
+            let why = if self.seen { "a timeLogged that is no time" } else { NO_HEADER };
+            return Record::Malformed { why };
+        };
+        if !self.seen && memchr(b'@', raw(Column::Rcpt)).is_none() {
+            return Record::Malformed { why: NO_HEADER };
+        }
+        let dlv_type = raw(Column::DlvType);
+        if !dlv_type.is_empty() && !dlv_type.eq_ignore_ascii_case(b"smtp") {
+            return Record::Irrelevant;
+        }
+        let spans = undouble(&fields, &mut self.scratch);
+        let scratch = &self.scratch;
+        let value = |column: Column| match &spans[column as usize] {
+            Some(span) => &scratch[span.clone()],
+            None => raw(column),
+        };
+        let dsn_mta = value(Column::DsnMta);
+        let (host, host_ip) = host_and_ip(dsn_mta);
+        let relay_ip = parse_ip(value(Column::DlvDestinationIp)).or(host_ip);
+        if relay_ip.is_some_and(is_here) {
+            return Record::Irrelevant;
+        }
+        let reached = !dsn_mta.is_empty() || relay_ip.is_some();
+        let status = Enhanced::at_start(value(Column::DsnStatus)).map(|(enhanced, _)| enhanced);
+        let answer = match diagnosis(value(Column::DsnDiag)) {
+            Diagnosis::Reply(reply) => Answer::Text(reply),
+            // It answered, or it would not be delivered.
+            _ if outcome == Outcome::Delivered => codes(status),
+            Diagnosis::OwnWords if !reached => {
+                return match outcome {
+                    Outcome::Deferred => Record::HeldBack { time: Some(time) },
+                    _ => Record::Irrelevant,
+                };
+            }
+            Diagnosis::OwnWords => Answer::Nobody,
+            // Its time ran out (RFC 3463, x.4.7) while it waited.
+            Diagnosis::Nothing
+                if !reached && outcome == Outcome::Bounced && matches!(status, Some(Enhanced(_, 4, 7))) =>
+            {
+                return Record::Irrelevant;
+            }
+            Diagnosis::Nothing | Diagnosis::NoReply if dsn_mta.is_empty() => Answer::Nobody,
+            Diagnosis::Nothing | Diagnosis::NoReply => codes(status),
+        };
+        let given = |column: Column| Some(value(column)).filter(|value| !value.is_empty());
+        Record::Attempt(Attempt {
+            time: Some(time),
+            mta: MTA,
+            host: None,
+            queue_id: None,
+            source_ip: parse_ip(value(Column::DlvSourceIp)),
+            source_name: given(Column::Vmta),
+            sender: fields[Column::Orig as usize].map(|_| value(Column::Orig)),
+            recipient: given(Column::Rcpt),
+            relay_host: host.and_then(host_name),
+            relay_ip,
+            relay_port: None,
+            outcome,
+            answer,
+        })
+    }
+}
+
+fn outcome(kind: &[u8]) -> Option<Outcome> {
+    Some(match kind {
+        b"d" => Outcome::Delivered,
+        b"t" => Outcome::Deferred,
+        b"b" => Outcome::Bounced,
+        _ => return None,
+    })
+}
+
+/// Writes the fields whose quotes are doubled into `scratch` as they were; gives where.
+fn undouble(fields: &[Option<Field<'_>>; COLUMNS], scratch: &mut Vec<u8>) -> [Option<Range<usize>>; COLUMNS] {
+    scratch.clear();
+    let mut spans = [const { None }; COLUMNS];
+    for (field, span) in fields.iter().zip(&mut spans) {
+        let Some(Field { text, doubled: true, .. }) = field else { continue };
+        let start = scratch.len();
+        let mut rest = *text;
+        while let Some(quote) = memchr(b'"', rest) {
+            scratch.extend_from_slice(&rest[..=quote]);
+            rest = rest.get(quote + 2..).unwrap_or(&[]);
+        }
+        scratch.extend_from_slice(rest);
+        *span = Some(start..scratch.len());
+    }
+    spans
+}
+
+/// What `dsnDiag` says.
+enum Diagnosis<'a> {
+    Reply(&'a [u8]),
+    /// Of SMTP, and no reply.
+    NoReply,
+    /// Of another type (`x-pmta;bounce-queue`).
+    OwnWords,
+    Nothing,
+}
+
+fn diagnosis(text: &[u8]) -> Diagnosis<'_> {
+    let text = text.trim_ascii();
+    if text.is_empty() {
+        return Diagnosis::Nothing;
+    }
+    let semicolon = memchr(b';', &text[..text.len().min(24)]);
+    let (kind, words) = match semicolon {
+        Some(at) if !text[..at].contains(&b' ') => (&text[..at], text[at + 1..].trim_ascii_start()),
+        _ => (&b"smtp"[..], text),
+    };
+    if !kind.eq_ignore_ascii_case(b"smtp") {
+        Diagnosis::OwnWords
+    } else if starts_with_code(words) {
+        Diagnosis::Reply(words)
+    } else {
+        Diagnosis::NoReply
+    }
+}
+
+/// It answered, but the text was dropped: the status where it says more than x.0.0.
+fn codes(status: Option<Enhanced>) -> Answer<'static> {
+    let enhanced = status.filter(|Enhanced(_, subject, detail)| (*subject, *detail) != (0, 0));
+    Answer::Codes { smtp: None, enhanced }
+}
+
+/// `host (ip)`.
+fn host_and_ip(text: &[u8]) -> (Option<&[u8]>, Option<std::net::IpAddr>) {
+    let text = text.trim_ascii();
+    match text.strip_suffix(b")").and_then(|inner| Some((inner, memrchr(b'(', inner)?))) {
+        Some((inner, open)) => (Some(inner[..open].trim_ascii()), parse_ip(&inner[open + 1..])),
+        None => (Some(text), parse_ip(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::stamp::Zone;
+use crate::record::{guess, json::tests::shown};
+
+const DOCUMENTED: &str = include_str!("documented.csv");
+
+fn read(log: &str) -> Vec<String> {
+    shown(&POWERMTA, log)
+}
+
+#[test]
+fn documented_lines() {
+    let found = read(DOCUMENTED);
+    let expected = [
+        "2026-05-12T06:20:01Z - 203.0.113.11 vmta-1 news+1@example.com a@outlook.com outlook-com.olc.protection.outlook.com 198.51.100.11 delivered 250 2.6.0 <j1@example.com> [Inter",
+        "2026-05-12T06:20:02Z - 203.0.113.12 vmta-2 news+1@example.com b@example.org example-org.mail.protection.outlook.com 198.51.100.14 delivered 250 2.6.0 <j2@example.com> [Inter",
+        "2026-05-12T06:20:05Z - 203.0.113.11 vmta-1 news+1@example.com c@hotmail.com hotmail-com.olc.protection.outlook.com 198.51.100.12 deferred 451 4.7.650 The mail server [203.0.",
+        "2026-05-12T06:20:40Z - 203.0.113.11 vmta-1 news+1@example.com d@hotmail.com - - deferred Nobody",
+        "2026-05-12T06:21:00Z - 203.0.113.12 vmta-2 news+1@example.com e@live.com live-com.olc.protection.outlook.com 198.51.100.13 bounced 550 5.7.1 Unfortunately, messages from",
+        "2026-05-12T06:21:09Z - 203.0.113.12 vmta-2 news+1@example.com nobody@example.org example-org.mail.protection.outlook.com 198.51.100.14 bounced 550 5.4.1 Recipient address rejecte",
+    ];
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\n{expected}");
+    }
+    // The reply is whole, with its tag at the end.
+    assert!(found[4].ends_with(" 08DEA1B20C3D5005]"), "{}", found[4]);
+    // The same without its header, with a BOM, with CRLF.
+    let (header, rows) = DOCUMENTED.split_once('\n').unwrap();
+    assert_eq!(read(rows), found);
+    assert_eq!(read(&format!("\u{feff}{}", DOCUMENTED.replace('\n', "\r\n"))), found);
+    assert_eq!(header.as_bytes(), DEFAULT_HEADER);
+}
+
+#[test]
+fn rows_of_all_kinds() {
+    let header = "dsnMta,\"type\",dlvType,rcpt,timeLogged,dsnDiag,dsnStatus,extra\n";
+    let row = |row: &str| read(&format!("{header}{row}\n")).join("|");
+    for (line, expected) in [
+        // Unix seconds; the reply dropped: the status says more than x.0.0, or not.
+        (
+            "mx.example (198.51.100.1),b,smtp,a@b,1778567401,,5.7.1 (x),",
+            "2026-05-12T06:30:01Z - - - - a@b mx.example 198.51.100.1 bounced Codes { smtp: None, enhanced: Some(Enhanced(5, 7, 1)) }",
+        ),
+        (
+            "mx.example (198.51.100.1),t,smtp,a@b,1778567401,,4.0.0 (x),",
+            "2026-05-12T06:30:01Z - - - - a@b mx.example 198.51.100.1 deferred Codes { smtp: None, enhanced: None }",
+        ),
+        (
+            ",d,smtp,a@b,1778567401,,2.0.0 (success),",
+            "2026-05-12T06:30:01Z - - - - a@b - - delivered Codes { smtp: None, enhanced: None }",
+        ),
+        // Doubled quotes, also in an address.
+        (
+            "mx. (2001:db8::1),b,,\"\"\"a,b\"\"@c\",1778567401,\"smtp; 550 5.7.1 \"\"no\"\", never\",,",
+            "2026-05-12T06:30:01Z - - - - \"a,b\"@c mx 2001:db8::1 bounced 550 5.7.1 \"no\", never",
+        ),
+        // Only an address.
+        (
+            "198.51.100.1,b,,a@b,1778567401,smtp;550 no,,",
+            "2026-05-12T06:30:01Z - - - - a@b - 198.51.100.1 bounced 550 no",
+        ),
+        // Nothing tried: the operator's bounce, the queue's end; own words after a try.
+        (",b,smtp,a@b,1778567401,x-pmta;bounce-queue,5.0.0 (x),", ""),
+        (",t,smtp,a@b,1778567401,x-pmta;paused,4.0.0 (x),", "held back"),
+        (",b,smtp,a@b,1778567401,,4.4.7 (delivery time expired),", ""),
+        (
+            "mx (198.51.100.1),t,smtp,a@b,1778567401,x-pmta;lost,4.4.2 (x),",
+            "2026-05-12T06:30:01Z - - - - a@b mx 198.51.100.1 deferred Nobody",
+        ),
+        // Local hops, other types.
+        ("mx (10.0.0.1),b,smtp,a@b,1778567401,smtp;550 no,,", ""),
+        (",d,file,a@b,1778567401,,,", ""),
+        (",rb,smtp,a@b,1778567401,smtp;550 no,,", ""),
+        (",tq,,,1778567401,smtp;451 no,,", ""),
+        // Broken.
+        (
+            "mx (198.51.100.1),b,smtp,a@b,1778567401,\"smtp;550 5.7.1 a",
+            "quotes that do not close on this line",
+        ),
+        ("mx (198.51.100.1),b,smtp,a@b", "fewer columns than the header names"),
+        ("mx (198.51.100.1),b,smtp,a@b,yesterday,smtp;550 no,,", "a timeLogged that is no time"),
+    ] {
+        assert_eq!(row(line), expected, "{line}");
+    }
+    // A second header, of another order, and lines of another order without one.
+    let two = format!("{header}timeLogged,rcpt,type\n1778567401,a@b,d\n");
+    assert_eq!(read(&two).len(), 1);
+    assert!(read("b,mx,1778567401,a@b,,,,,,,,,\n")[0].starts_with("no header"));
+    let (_, rows) = DOCUMENTED.split_once('\n').unwrap();
+    for row in rows.lines() {
+        let (kind, rest) = row.split_once(',').unwrap();
+        let (time, rest) = rest.split_once(',').unwrap();
+        assert_eq!(read(&format!("{time},{kind},{rest}")), [NO_HEADER]);
+    }
+    assert!(read("r,2026-05-12 08:20:01+0200,a@b,c@d,e,f\n").is_empty());
+}
+
+#[test]
+fn stamps_and_guesses() {
+    let naive = POWERMTA.naive_stamp(b"d,a,b,2026-05-12 08:20:01+0200,2026-05-12 08:00:00+0200").unwrap();
+    assert_eq!((naive.second_of_day, naive.offset), (30_001, Some(7200)));
+    assert!(guess(b"a,b,c,d,e,f\n1,2,3,4,5,6\n").is_none());
+    // Columns in another order, without the header.
+    let odd = "mx (198.51.100.1),b,smtp,a@b,1778567401,smtp;550 5.7.1 no,5.7.1 (x),\n".repeat(4);
+    assert_eq!(guess(odd.as_bytes()).unwrap().name(), "powermta");
+}
+
+fn quoted(field: &str, always: bool) -> String {
+    if always || field.contains([',', '"']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(text in proptest::collection::vec(proptest::sample::select(&b"dtbsmtp;550,\"\" ()@.1-\n\xff"[..]), 0..200), header in any::<bool>()) {
+        let mut log = if header { b"type,timeLogged,dsnDiag,rcpt\n".to_vec() } else { Vec::new() };
+        log.extend_from_slice(&text);
+        let clock = Clock { zone: Zone::Fixed(0), year: 2026 };
+        let mut reader = POWERMTA.reader(&clock);
+        for bytes in log.split(|byte| *byte == b'\n') {
+            reader.line(Line { bytes, offset: 0 }, &mut |_, _| {});
+        }
+        POWERMTA.score(&log);
+    }
+
+    #[test]
+    fn what_is_rendered_is_read(
+        order in Just(NAMES.to_vec()).prop_shuffle(),
+        kind in 0..3usize,
+        local in "[a-z\",@ ]{1,8}",
+        diag in "55[0-9] [ -~]{0,40}[!-~]",
+        vmta in "[a-z0-9-]{1,9}",
+        ip in any::<[u8; 4]>(),
+        seconds in 1_000_000_000..2_000_000_000i64,
+        always in any::<bool>(),
+    ) {
+        let ip = std::net::Ipv4Addr::from([203, ip[1], ip[2], ip[3]]);
+        let rcpt = format!("{local}@example.org");
+        let value = |column: Column| match column {
+            Column::Type => ["d", "t", "b"][kind].to_owned(),
+            Column::TimeLogged => seconds.to_string(),
+            Column::Rcpt => rcpt.clone(),
+            Column::Orig => "n@example.com".into(),
+            Column::DlvSourceIp | Column::DlvDestinationIp => ip.to_string(),
+            Column::Vmta => vmta.clone(),
+            Column::DsnMta => format!("mx.outlook.com ({ip})"),
+            Column::DsnDiag => format!("smtp;{diag}"),
+            Column::DsnStatus => "5.7.1 (words, more)".into(),
+            Column::DlvType => "smtp".into(),
+        };
+        let names: Vec<String> = order.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+        let row: Vec<String> = order.iter().map(|(_, column)| quoted(&value(*column), always)).collect();
+        let log = format!("{}\n{}\n", names.join(","), row.join(","));
+        let time = crate::record::Time::from_seconds(seconds);
+        let outcome = ["delivered", "deferred", "bounced"][kind];
+        prop_assert_eq!(read(&log), [format!("{time} - {ip} {vmta} n@example.com {rcpt} mx.outlook.com {ip} {outcome} {diag}")]);
+    }
+}

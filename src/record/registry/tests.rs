@@ -1,0 +1,70 @@
+#![allow(clippy::unwrap_used)]
+
+use std::io::Read;
+
+use super::*;
+
+/// Stretches of a log from which its format must be told: all, the first 64 kB and 1 kB, the last 64 kB.
+fn assert_told(name: &str, log: &[u8], what: &str) {
+    const PART: usize = 64 * 1024;
+    for part in [
+        log,
+        &log[..log.len().min(PART)],
+        &log[..log.len().min(1024)],
+        &log[log.len().saturating_sub(PART)..],
+    ] {
+        let found = guess(part).map(Format::name);
+        assert_eq!(found, Some(name), "{what}: {} bytes", part.len());
+    }
+}
+
+#[test]
+fn each_format_is_told_from_any_stretch_of_its_log() {
+    for (name, lines) in [
+        ("powermta", include_str!("../powermta/documented.csv")),
+        ("kumomta", include_str!("../kumomta/documented.jsonl")),
+    ] {
+        let (first, rest) = lines.split_once('\n').unwrap();
+        let log = format!("{first}\n{}", rest.repeat(40));
+        assert!(log.len() > 3 * 64 * 1024 / 2);
+        assert_told(name, log.as_bytes(), name);
+        assert_told(name, log.replace('\n', "\r\n").as_bytes(), name);
+        // Each line on its own, and without its end.
+        for line in lines.lines() {
+            assert_eq!(guess(line.as_bytes()).unwrap().name(), name, "{line}");
+            assert_eq!(guess(&line.as_bytes()[..line.len().min(700)]).unwrap().name(), name, "{line}");
+        }
+    }
+    for format in formats() {
+        let log = format!("{}\n", format.sample()).repeat(300);
+        assert_told(format.name(), log.as_bytes(), format.sample());
+    }
+}
+
+#[test]
+fn real_logs_are_told() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-logs");
+    let mut seen = 0;
+    for (name, file) in [
+        ("postfix", "postfix/mail.log.gz"),
+        ("postfix", "postfix/mail-iso.log.gz"),
+        ("postfix", "postfix/journal-short-iso.log.gz"),
+        ("postfix", "postfix/journal.json.gz"),
+        ("postfix", "postfix-postlog/postfix.log.gz"),
+        ("exim", "exim/exim-mainlog.gz"),
+        ("exim", "exim/mail.log.gz"),
+        ("exim", "exim/mail-iso.log.gz"),
+        ("exim", "exim-plain/exim-mainlog.gz"),
+    ] {
+        // A package has no real logs.
+        let Ok(packed) = std::fs::read(root.join(file)) else { continue };
+        let mut log = Vec::new();
+        flate2::read::MultiGzDecoder::new(&packed[..]).read_to_end(&mut log).unwrap();
+        let (first, last) = (&log[..log.len().min(64 * 1024)], &log[log.len().saturating_sub(64 * 1024)..]);
+        for part in [first, &log[..log.len().min(1024)], last] {
+            assert_eq!(guess(part).map(Format::name), Some(name), "{file}: {} bytes", part.len());
+        }
+        seen += 1;
+    }
+    assert!(seen == 9 || !root.exists());
+}
