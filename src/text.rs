@@ -24,9 +24,19 @@ pub fn escape_controls(bytes: &[u8]) -> String {
     text
 }
 
+/// The same in lower case (ASCII): domains and hosts are told apart by it.
+pub fn lower(bytes: &[u8]) -> String {
+    escape_controls(bytes).to_ascii_lowercase()
+}
+
 /// Characters that turn the direction of what follows, or break the line: they make a screen lie.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The text as it is, or with [`mask`] where that was asked for.
+pub fn masked(text: String, wanted: bool) -> String {
+    if wanted { mask(&text) } else { text }
 }
 
 /// Takes the local parts of addresses away: `jo.doe@example.org` -> `*@example.org`.

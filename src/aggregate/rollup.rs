@@ -1,6 +1,7 @@
 //! Tables -> rows: what the whole input teaches is applied here, and the filter.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Display;
 use std::net::IpAddr;
 
 use super::filter::Filter;
@@ -136,7 +137,9 @@ impl Allowed {
         let verdict = |key: &VerdictKey| {
             let belongs = key.platform.name();
             filter.platform.matches([belongs].into_iter())
-                && filter.reply.matches(reply_names(key).iter().map(String::as_str))
+                && filter.reply.matches(
+                    reply_names(&key.reply_id, key.smtp_code, key.enhanced).iter().map(String::as_str),
+                )
                 && filter.class.matches([key.class.name()].into_iter())
                 && filter.outcome.matches([key.outcome.name()].into_iter())
         };
@@ -163,19 +166,12 @@ impl Allowed {
     }
 }
 
-/// What `--reply` looks at: the catalogue's id and the codes.
-pub fn reply_names(key: &VerdictKey) -> Vec<String> {
-    let mut all = vec![key.reply_id.to_string()];
-    if let Some(code) = key.smtp_code {
-        all.push(code.to_string());
-    }
-    if let Some(enhanced) = key.enhanced {
-        all.push(enhanced.to_string());
-        if let Some(code) = key.smtp_code {
-            all.push(format!("{code} {enhanced}"));
-        }
-    }
-    all
+/// What `--reply` looks at: the catalogue's id and the codes, one by one and together.
+pub fn reply_names(id: &str, smtp_code: Option<u16>, enhanced: Option<impl Display>) -> Vec<String> {
+    let code = smtp_code.map(|code| code.to_string());
+    let enhanced = enhanced.map(|enhanced| enhanced.to_string());
+    let both = code.as_ref().zip(enhanced.as_ref()).map(|(code, enhanced)| format!("{code} {enhanced}"));
+    [Some(id.to_owned()), code, enhanced, both].into_iter().flatten().collect()
 }
 
 /// Counts of a row, with its times.

@@ -36,8 +36,7 @@ fn write(run: &Run, args: &EventsArgs, out: &mut dyn Write) -> io::Result<()> {
             EventsFormat::Ndjson => export::events::ndjson(&event),
             EventsFormat::Csv => export::events::csv(&event),
         };
-        let line = if args.read.mask { crate::text::mask(&line) } else { line };
-        out.write_all(line.as_bytes())
+        out.write_all(crate::text::masked(line, args.read.mask).as_bytes())
     })?;
     Ok(())
 }

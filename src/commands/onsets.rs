@@ -17,8 +17,7 @@ pub fn run(args: &OnsetsArgs) -> Result<u8, Failure> {
             OnsetsFormat::Json => export::json::onsets(&snapshot),
             OnsetsFormat::Ndjson => snapshot.changes.iter().map(export::json::onset_change).collect(),
         };
-        let text = if args.read.mask { crate::text::mask(&text) } else { text };
-        output::write(text.as_bytes(), args.output.as_deref())?;
+        output::write(crate::text::masked(text, args.read.mask).as_bytes(), args.output.as_deref())?;
     }
     Ok(output::status(&snapshot, &args.read))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::aggregate::{Snapshot, Status, Warning};
 use crate::cli::{Active, ReadArgs};
-use crate::text::escape_controls;
+use crate::text::{escape_controls, masked};
 
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
@@ -77,23 +77,19 @@ pub fn atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-/// Prints warnings and errors; the exit status that they ask for.
-pub fn warn(warnings: &[Warning], args: &ReadArgs) -> u8 {
-    let mut status = 0;
+/// Prints warnings and errors.
+pub fn warn(warnings: &[Warning], args: &ReadArgs) {
     for warning in warnings {
-        if warning.is_error {
-            status = 3;
-        } else if args.quiet {
+        if args.quiet && !warning.is_error {
             continue;
         }
         let text = escape_controls(warning.text.as_bytes());
-        let text = if args.mask { crate::text::mask(&text) } else { text };
+        let text = masked(text, args.mask);
         match &warning.path {
             Some(path) => eprintln!("eopwatch: {}: {text}", escape_controls(path.as_bytes())),
             None => eprintln!("eopwatch: {text}"),
         }
     }
-    status
 }
 
 /// Whether something of this kind is active at the end.
@@ -105,12 +101,16 @@ pub fn is_active(snapshot: &Snapshot, what: Active) -> bool {
     })
 }
 
-/// The exit status of a command that has read logs.
+/// Says what the user should know and gives the exit status.
 pub fn status(snapshot: &Snapshot, args: &ReadArgs) -> u8 {
-    let read = warn(&snapshot.warnings, args);
-    match args.fail_on {
-        _ if read != 0 => read,
-        Some(what) if is_active(snapshot, what) => 1,
-        _ => 0,
+    warn(&snapshot.warnings, args);
+    exit_status(snapshot, args)
+}
+
+/// The exit status of a command that has read logs.
+pub fn exit_status(snapshot: &Snapshot, args: &ReadArgs) -> u8 {
+    if snapshot.warnings.iter().any(|warning| warning.is_error) {
+        return 3;
     }
+    u8::from(args.fail_on.is_some_and(|what| is_active(snapshot, what)))
 }

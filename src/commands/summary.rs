@@ -25,5 +25,5 @@ pub fn render(snapshot: &Snapshot, format: SummaryFormat, mask: bool) -> Vec<u8>
         SummaryFormat::Text => export::text::summary(snapshot),
         SummaryFormat::Json => export::json::summary(snapshot),
     };
-    if mask { crate::text::mask(&text).into_bytes() } else { text.into_bytes() }
+    crate::text::masked(text, mask).into_bytes()
 }

@@ -45,9 +45,7 @@ pub fn run(args: &TailArgs) -> Result<u8, Failure> {
             said = snapshot.warnings.len();
         }
         if ended {
-            let failed = session.snapshot().warnings.iter().any(|w| w.is_error);
-            let active = args.read.fail_on.is_some_and(|what| output::is_active(&session.snapshot(), what));
-            return Ok(if failed { 3 } else { u8::from(active) });
+            return Ok(output::exit_status(&session.snapshot(), &args.read));
         }
         thread::sleep(LOOK);
     }
@@ -88,5 +86,5 @@ fn line(kind: &'static str, at: Time, onset: &Onset, args: &TailArgs) -> String 
             format!("{at} {kind}: {}\n", words.join(" "))
         }
     };
-    if args.read.mask { crate::text::mask(&line) } else { line }
+    crate::text::masked(line, args.read.mask)
 }

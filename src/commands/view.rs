@@ -105,8 +105,7 @@ fn write(request: &ExportRequest<'_>, mask: bool) -> io::Result<String> {
 
 fn write_snapshot(name: &str, snapshot: &Snapshot, mask: bool) -> io::Result<()> {
     let text = export::json::summary(snapshot);
-    let text = if mask { crate::text::mask(&text) } else { text };
-    File::create_new(name)?.write_all(text.as_bytes())
+    File::create_new(name)?.write_all(crate::text::masked(text, mask).as_bytes())
 }
 
 /// Oldest first, as a log is, byte for byte as logged.

@@ -73,6 +73,23 @@ impl Detector {
         Self { settings, sources: Vec::new(), index: foldhash::HashMap::default() }
     }
 
+    /// Has seen a whole range, whose observations it puts in order.
+    pub fn of_range(
+        observations: &mut [Observation],
+        names: &impl Names,
+        settings: Settings,
+        range_end: i64,
+    ) -> Self {
+        observations
+            .sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, names)));
+        let mut detector = Self::new(settings);
+        for observation in observations.iter() {
+            detector.push(observation);
+        }
+        detector.finish(range_end);
+        detector
+    }
+
     /// Takes an attempt. Those of one source must come in [`content_order`]; sources may alternate freely.
     pub fn push(&mut self, observation: &Observation) {
         let sources = &mut self.sources;
@@ -137,13 +154,7 @@ pub fn detect(
     range_end: i64,
     other: Option<&OtherProviders>,
 ) -> Detection {
-    observations.sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, names)));
-    let mut detector = Detector::new(settings);
-    for observation in observations.iter() {
-        detector.push(observation);
-    }
-    detector.finish(range_end);
-    conclude(detector, names, other)
+    conclude(Detector::of_range(observations, names, settings, range_end), names, other)
 }
 
 /// What came out, by name, of a detector that has seen the end of the range.

@@ -9,9 +9,9 @@ use crate::microsoft::{self, Class, Platform};
 use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, Stamper, Time, domain_of};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
-use crate::text::escape_controls;
+use crate::text::{escape_controls, lower};
 
-use super::judge::{Judged, judge};
+use super::judge::{Judged, answering_host, judge};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
 
 /// Samples of lines that were not understood, kept for the user.
@@ -223,19 +223,15 @@ impl<'e> Worker<'e> {
     }
 
     fn place_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
-        if let Some(tag) = judged.host_tag {
-            return self.places.id(tag, || {
-                let place = place_of(tag, true);
-                self.names.lock().places.id(place)
-            });
-        }
-        match attempt.relay_host.filter(|host| microsoft::is_reverse_name(host)) {
-            None => 0,
-            Some(host) => self.places.id(host, || {
-                let place = place_of(host, false);
-                self.names.lock().places.id(place)
-            }),
-        }
+        let Some((host, is_tag)) = answering_host(attempt, judged) else { return 0 };
+        // A tag may read like a reverse name, and is another place than the relay of that name.
+        self.scratch.clear();
+        self.scratch.push(u8::from(is_tag));
+        self.scratch.extend_from_slice(host);
+        self.places.id(&self.scratch, || {
+            let place = place_of(host, is_tag);
+            self.names.lock().places.id(place)
+        })
     }
 
     fn quoted_id(&mut self, ip: Option<IpAddr>) -> u32 {
@@ -321,7 +317,7 @@ fn text(bytes: &[u8]) -> Box<str> {
 }
 
 fn lower_text(bytes: &[u8]) -> Box<str> {
-    escape_controls(bytes).to_ascii_lowercase().into()
+    lower(bytes).into()
 }
 
 /// Reads the lines of one task: a span or a whole stream of one input.

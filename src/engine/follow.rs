@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::aggregate::Warning;
 use crate::record::{self, Format, Order, Reader};
 use crate::scan::Scanner;
-use crate::source::{Chunks, Compression, Followed, Location, Tail};
+use crate::source::{Chunks, Followed, Location, Tail};
 
 use super::collect::{InputStats, Task};
 use super::prepare::Prepared;
@@ -75,10 +75,7 @@ struct LiveFile<'r> {
 fn open_tails(run: &Run) -> Vec<LiveFile<'_>> {
     let mut tails = Vec::new();
     for (index, input) in run.inputs.iter().enumerate() {
-        let Location::File(path) = &input.location else { continue };
-        if input.compression != Compression::None {
-            continue;
-        }
+        let Some(path) = input.plain_file() else { continue };
         let opened = File::open(path).and_then(|file| {
             let end = input.spans.last().map_or(0, |s| s.end);
             Tail::new(path, file, end)

@@ -55,6 +55,12 @@ pub fn judge_reply<'a>(attempt: &Attempt<'a>, platform: Option<Platform>) -> Jud
     judged
 }
 
+/// The name that tells the datacenter: the host tag (true), else a relay's reverse name, which is no datacenter host.
+pub fn answering_host<'a>(attempt: &Attempt<'a>, judged: &Judged<'a>) -> Option<(&'a [u8], bool)> {
+    let reverse = || attempt.relay_host.filter(|host| microsoft::is_reverse_name(host));
+    judged.host_tag.map(|tag| (tag, true)).or_else(|| reverse().map(|host| (host, false)))
+}
+
 /// The remote's codes; both unknown where nobody answered.
 pub fn codes(answer: &Answer<'_>) -> (Option<u16>, Option<Enhanced>) {
     match answer {

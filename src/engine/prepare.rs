@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 use memchr::memmem;
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::record::{self, Clock, Format, Naive, Zone, stamp};
+use crate::aggregate::Warning;
+use crate::record::{self, Clock, Format, Naive, Stamper, Zone, stamp};
 use crate::source::{
     Chunk, ChunkSink, Chunks, Compression, Discovered, FileSpan, Location, Tail, discover, open_stream,
     sniff, spans,
@@ -45,13 +46,6 @@ pub struct Prepared {
     pub size: u64,
 }
 
-/// What could not be read, or is no log.
-pub struct Trouble {
-    pub path: Option<String>,
-    pub text: String,
-    pub is_error: bool,
-}
-
 /// All inputs, opened.
 #[derive(Default)]
 pub struct Inputs {
@@ -60,7 +54,7 @@ pub struct Inputs {
     pub streams: Vec<Option<Stream>>,
     /// Copies of pipes, deleted at the end.
     pub spools: Vec<TempPath>,
-    pub troubles: Vec<Trouble>,
+    pub troubles: Vec<Warning>,
 }
 
 /// Finds, opens and sniffs all inputs.
@@ -79,7 +73,7 @@ pub fn prepare(options: &Options) -> Inputs {
                 samples.push(evidence);
             }
             Ok(Opened::NoLog(text)) => {
-                inputs.troubles.push(Trouble { path: Some(name), text, is_error: !input.found });
+                inputs.troubles.push(Warning { path: Some(name), text, is_error: !input.found });
             }
             Err(error) => inputs.troubles.push(trouble(&name, &error)),
         }
@@ -88,21 +82,21 @@ pub fn prepare(options: &Options) -> Inputs {
     inputs
 }
 
-fn trouble(path: &str, error: &io::Error) -> Trouble {
+fn trouble(path: &str, error: &io::Error) -> Warning {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "no such file (check the path)",
         io::ErrorKind::PermissionDenied => {
             "permission denied (run as a member of the group that may read it)"
         }
         _ => {
-            return Trouble {
+            return Warning {
                 path: Some(path.to_owned()),
                 text: format!("cannot be read: {error}"),
                 is_error: true,
             };
         }
     };
-    Trouble { path: Some(path.to_owned()), text: hint.to_owned(), is_error: true }
+    Warning { path: Some(path.to_owned()), text: hint.to_owned(), is_error: true }
 }
 
 enum Opened {
@@ -296,7 +290,7 @@ impl Evidence {
             if self.samples.len() >= 2 * CLOCK_SAMPLES {
                 return;
             }
-            let Some(theirs) = hit.checked_sub(23).and_then(|from| utc_stamp(&bytes[from..hit])) else {
+            let Some(theirs) = hit.checked_sub(23).and_then(|from| utc_seconds(&bytes[from..=hit])) else {
                 continue;
             };
             let start = memchr::memrchr(b'\n', &bytes[..hit]).map_or(0, |n| n + 1);
@@ -339,19 +333,11 @@ fn read_at(file: &File, from: u64, len: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// `yyyy-mm-ddThh:mm:ss.mmm` -> unix seconds.
-fn utc_stamp(text: &[u8]) -> Option<i64> {
-    let number = |from: usize, to: usize| {
-        text.get(from..to)?
-            .iter()
-            .try_fold(0i64, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))
-    };
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let valid = (1..=12).contains(&month) && (1..=31).contains(&day) && text[10] == b'T';
-    valid.then(|| {
-        stamp::days_from_civil(year, month as u32, day as u32) * DAY + hour * 3600 + minute * 60 + second
-    })
+/// A stamp in UTC and nothing else -> unix seconds.
+fn utc_seconds(text: &[u8]) -> Option<i64> {
+    let (naive, end) = stamp::parse(text)?;
+    let year = naive.year.filter(|_| end == text.len() && naive.offset == Some(0))?;
+    Some(naive.seconds(year))
 }
 
 fn year_of(seconds: i64) -> i64 {
@@ -387,7 +373,7 @@ fn set_clocks(
     inputs: &mut [Prepared],
     evidence: &[Evidence],
     options: &Options,
-    troubles: &mut Vec<Trouble>,
+    troubles: &mut Vec<Warning>,
 ) {
     let all: Vec<(Naive, i64)> =
         evidence.iter().flat_map(|e| e.samples.iter().filter(|(n, _)| n.offset.is_none()).copied()).collect();
@@ -413,13 +399,13 @@ fn contradiction(
     told: Option<i32>,
     own: &[(Naive, i64)],
     input: &Prepared,
-    troubles: &mut Vec<Trouble>,
+    troubles: &mut Vec<Warning>,
 ) {
     let (Some(told), Some((_, at))) = (told, own.first()) else { return };
     let given = offset_at(zone, *at);
     if given != told {
         let hours = f64::from(told) / 3600.0;
-        troubles.push(Trouble {
+        troubles.push(Warning {
             path: Some(input.name.to_string()),
             text: format!(
                 "Microsoft's own stamps say that this log's clock is UTC{hours:+} (check --timezone)"
@@ -445,7 +431,7 @@ fn machine_zone_if(offset: i32, samples: &[(Naive, i64)]) -> Option<Zone> {
 
 /// The year at the beginning of the input and of each of its spans.
 fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options) {
-    if input.compression == Compression::None && matches!(input.location, Location::File(_)) {
+    if input.plain_file().is_some() {
         input.spans = spans(input.size, options.span);
     }
     let newest = evidence.modified.unwrap_or(options.now);
@@ -454,10 +440,8 @@ fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options) {
     input.clock.year = year;
     let Some(first) = evidence.first.filter(|n| n.year.is_none()) else { return };
     let latest_sample = evidence.samples.iter().map(|(_, theirs)| *theirs).max();
-    let marks = match (&input.location, input.format) {
-        (Location::File(path), Some(format)) if input.compression == Compression::None => {
-            span_stamps(path, format, &input.spans).unwrap_or_default()
-        }
+    let marks = match (input.plain_file(), input.format) {
+        (Some(path), Some(format)) => span_stamps(path, format, &input.spans).unwrap_or_default(),
         _ => Vec::new(),
     };
     if marks.is_empty() {
@@ -465,7 +449,7 @@ fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options) {
         let anchor = sample.unwrap_or(newest);
         let mut year = latest_year(&first, anchor, DAY);
         if let Some(last_year) = options.year {
-            year = last_year - year_steps_in(input, first);
+            year = last_year - year_steps_in(input);
         }
         input.span_years = vec![year];
         input.clock.year = year;
@@ -498,7 +482,7 @@ fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options) {
 }
 
 /// The first stamp in each span.
-fn span_stamps(path: &PathBuf, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Vec<Option<Naive>>> {
+fn span_stamps(path: &Path, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Vec<Option<Naive>>> {
     let file = File::open(path)?;
     spans
         .iter()
@@ -511,29 +495,41 @@ fn span_stamps(path: &PathBuf, format: &dyn Format, spans: &[FileSpan]) -> io::R
 }
 
 /// How often the year changes in a compressed file: only asked where the user names the newest line's year.
-fn year_steps_in(input: &Prepared, first: Naive) -> i64 {
-    struct Steps(&'static dyn Format, Naive, i64);
+fn year_steps_in(input: &Prepared) -> i64 {
+    struct Steps {
+        format: &'static dyn Format,
+        stamper: Stamper,
+        year: i64,
+    }
     impl ChunkSink for Steps {
         fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
-            for naive in chunk.bytes.split(|b| *b == b'\n').filter_map(|line| self.0.naive_stamp(line)) {
-                let step = naive.seconds(2000) - self.1.seconds(2000);
-                self.2 += i64::from(step < -183 * DAY) - i64::from(step > 183 * DAY);
-                self.1 = naive;
+            for naive in chunk.bytes.split(|b| *b == b'\n').filter_map(|line| self.format.naive_stamp(line)) {
+                self.year = year_of(self.stamper.time(&naive).seconds);
             }
             true
         }
         fn oversized(&mut self, _: u64, _: &[u8]) {}
     }
+    const ANY: i64 = 2000;
     let (Location::File(path), Some(format)) = (&input.location, input.format) else { return 0 };
-    let mut steps = Steps(format, first, 0);
+    let stamper = Stamper::new(&Clock { zone: Zone::Fixed(0), year: ANY });
+    let mut steps = Steps { format, stamper, year: ANY };
     if let Ok((_, stream)) = File::open(path).and_then(open_stream) {
         // A broken archive is told by the scan itself.
         let _ = Chunks::new(stream).run(&mut steps);
     }
-    steps.2
+    steps.year - ANY
 }
 
 impl Prepared {
+    /// The file, where it is neither compressed nor a pipe.
+    pub fn plain_file(&self) -> Option<&Path> {
+        match &self.location {
+            Location::File(path) if self.compression == Compression::None => Some(path),
+            Location::File(_) | Location::Stream(_) => None,
+        }
+    }
+
     /// The clock at the beginning of a span.
     pub fn clock_at(&self, span: usize) -> Clock {
         Clock {

@@ -15,7 +15,7 @@ use crate::source::{Chunks, Compression, Location, open_stream};
 
 use super::collect::{InputStats, Task, Worker};
 use super::options::Options;
-use super::prepare::{Inputs, Prepared, Stream, Trouble, prepare};
+use super::prepare::{Inputs, Prepared, Stream, prepare};
 use super::summary::{self, Detected};
 use super::trials::Trials;
 
@@ -66,7 +66,7 @@ impl Run {
             tables: Tables::new(by_time),
             trials: Trials::default(),
             inputs: vec![InputStats::default(); inputs.len()],
-            warnings: troubles.into_iter().map(warning).collect(),
+            warnings: troubles,
             changes: 0,
         };
         let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
@@ -99,10 +99,7 @@ impl Run {
                 continue;
             }
             let parallel = input.format.is_some_and(|f| f.order() == Order::Any);
-            if parallel
-                && input.compression == Compression::None
-                && matches!(input.location, Location::File(_))
-            {
+            if parallel && input.plain_file().is_some() {
                 pieces.extend((0..input.spans.len()).map(|span| Piece { input: index, span: Some(span) }));
             } else {
                 pieces.push(Piece { input: index, span: None });
@@ -279,10 +276,6 @@ impl Read for Counted {
         self.done.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
-}
-
-fn warning(trouble: Trouble) -> Warning {
-    Warning { path: trouble.path, text: trouble.text, is_error: trouble.is_error }
 }
 
 fn read_error(error: &io::Error, compression: Compression) -> String {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::aggregate::Belongs;
 use crate::aggregate::{
     Filter, Identity, InputRow, Label, Learned, NameTables, Range, Snapshot, SourceRow, Status, Warning,
-    learn, roll_up,
+    learn, reply_names, roll_up,
 };
 use crate::detect::{
     self, Family, LineRef, Observation, Onset, OnsetChange, OnsetStatus, ReplyNames, SourceNames,
@@ -205,15 +205,9 @@ impl Ids {
             positions[self.identities[refusal.pass.source as usize] as usize].refusals.push(at);
         }
         let one = |own: Positions| {
-            let mut detector = detect::Detector::new(settings);
             let mut observations = self.observations(trials, &own);
             drop(own);
-            observations.sort_unstable_by(|a, b| detect::content_order(a, b, &self.contents));
-            for observation in &observations {
-                detector.push(observation);
-            }
-            detector.finish(end);
-            detector
+            detect::Detector::of_range(&mut observations, &self.contents, settings, end)
         };
         let parts: Vec<detect::Detector> =
             run.on_threads(|| positions.into_par_iter().with_max_len(1).map(one).collect());
@@ -364,18 +358,13 @@ fn concerns(onset: &Onset, filter: &Filter) -> bool {
     let any = |patterns: &crate::aggregate::Patterns, values: &Option<Vec<String>>| {
         values.as_ref().is_none_or(|list| patterns.matches(list.iter().map(String::as_str)))
     };
-    let codes = [
-        Some(onset.reply_id.clone()),
-        onset.smtp_code.map(|c| c.to_string()),
-        onset.enhanced_code.clone(),
-        onset.smtp_code.zip(onset.enhanced_code.as_ref()).map(|(c, e)| format!("{c} {e}")),
-    ];
+    let replies = reply_names(&onset.reply_id, onset.smtp_code, onset.enhanced_code.as_ref());
     filter.source.matches(sources.into_iter().flatten())
         && onset.domain.as_ref().is_none_or(|d| filter.domain.matches([d.as_str()].into_iter()))
         && onset.sender_domain.as_ref().is_none_or(|d| filter.sender_domain.matches([d.as_str()].into_iter()))
         && any(&filter.datacenter, &onset.datacenters)
         && any(&filter.platform, &onset.platform)
-        && filter.reply.matches(codes.iter().flatten().map(String::as_str))
+        && filter.reply.matches(replies.iter().map(String::as_str))
         && filter.class.matches([onset.class.name()].into_iter())
 }
 

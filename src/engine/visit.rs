@@ -6,15 +6,16 @@ use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 
-use crate::aggregate::{Belongs, Filter, Learned, SourceKey, VerdictKey, reply_names};
+use crate::aggregate::{Filter, Learned, SourceKey, reply_names};
 use crate::attribute::SourceEvidence;
 use crate::microsoft::{self, Datacenter, Platform, is_public};
 use crate::record::{Attempt, Format, Line, Reader, Record, domain_of};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
+use crate::text::lower;
 
 use super::collect::source_key;
-use super::judge::{Judged, judge, judge_reply};
+use super::judge::{Judged, answering_host, judge, judge_reply};
 use super::prepare::Prepared;
 use super::run::Run;
 
@@ -206,24 +207,17 @@ impl Look<'_> {
         let datacenter = &found.datacenter;
         let places = [tag.as_deref(), datacenter.site.as_deref(), datacenter.forest.as_deref()];
         let verdict = &found.judged.verdict;
-        let reply = VerdictKey {
-            reply_id: verdict.id.as_ref().into(),
-            smtp_code: found.judged.smtp_code,
-            enhanced: found.judged.enhanced,
-            class: verdict.class,
-            signal: verdict.signal,
-            stated: false,
-            outcome: found.attempt.outcome,
-            platform: found.platform,
-            belongs: Belongs::Microsoft,
-        };
         filter.source.matches(sources.into_iter().flatten())
             && filter.domain.matches(found.recipient_domain.as_deref().into_iter())
             && filter.sender_domain.matches(found.sender_domain.as_deref().into_iter())
             && filter.datacenter.matches(places.into_iter().flatten())
             && filter.platform.matches([found.platform.name()].into_iter())
             && (filter.reply.is_empty()
-                || filter.reply.matches(reply_names(&reply).iter().map(String::as_str)))
+                || filter.reply.matches(
+                    reply_names(&verdict.id, found.judged.smtp_code, found.judged.enhanced)
+                        .iter()
+                        .map(String::as_str),
+                ))
             && filter.class.matches([verdict.class.name()].into_iter())
             && filter.outcome.matches([found.attempt.outcome.name()].into_iter())
     }
@@ -231,10 +225,6 @@ impl Look<'_> {
 
 /// By the host tag, else by the relay's reverse name.
 fn datacenter(attempt: &Attempt<'_>, judged: &Judged<'_>, is_microsoft: bool) -> Datacenter {
-    let host = judged.host_tag.or_else(|| attempt.relay_host.filter(|h| microsoft::is_reverse_name(h)));
-    host.filter(|_| is_microsoft).map_or_else(Datacenter::default, microsoft::datacenter)
-}
-
-fn lower(bytes: &[u8]) -> String {
-    crate::text::escape_controls(bytes).to_ascii_lowercase()
+    let answered = is_microsoft.then(|| answering_host(attempt, judged)).flatten();
+    answered.map_or_else(Datacenter::default, |(host, _)| microsoft::datacenter(host))
 }

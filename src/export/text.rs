@@ -59,8 +59,7 @@ pub fn onset_line(onset: &Onset) -> String {
     if let Some(domain) = &onset.domain {
         let _ = write!(text, ", {domain}");
     }
-    let code = [onset.smtp_code.map(|c| c.to_string()), onset.enhanced_code.clone()];
-    let code = code.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let code = codes(onset.smtp_code, onset.enhanced_code.as_deref());
     let _ = write!(text, "\n    since {}", onset.start);
     if let Some(end) = onset.end {
         let _ = write!(text, " to {end}");
@@ -193,8 +192,7 @@ fn replies(text: &mut String, snapshot: &Snapshot) {
     }
     let _ = writeln!(text, "\nReplies");
     for reply in snapshot.replies.iter().take(ROWS) {
-        let code = [reply.smtp_code.map(|c| c.to_string()), reply.enhanced_code.clone()];
-        let code = code.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let code = codes(reply.smtp_code, reply.enhanced_code.as_deref());
         let block = if reply.is_block { "■ block" } else { reply.class.name() };
         let _ = writeln!(text, "  {:>8}  {code:<12} {block:<24} {}", grouped(reply.count), reply.reply_id);
         if let Some(fix) = &reply.fix {
@@ -209,6 +207,12 @@ fn replies(text: &mut String, snapshot: &Snapshot) {
         let rest = (snapshot.replies.len() - ROWS) as u64;
         let _ = writeln!(text, "  … and {} more kinds of reply (--format json has all)", grouped(rest));
     }
+}
+
+/// `550 5.7.1`, or the one that there is.
+fn codes(smtp: Option<u16>, enhanced: Option<&str>) -> String {
+    let smtp = smtp.map(|code| code.to_string());
+    smtp.as_deref().into_iter().chain(enhanced).collect::<Vec<_>>().join(" ")
 }
 
 /// Thousands apart by a narrow blank that every terminal has.

@@ -36,11 +36,6 @@ impl Scanner {
         Self { needle: needle.map(Finder::new), previous: Previous::default() }
     }
 
-    /// Looks at every line.
-    pub fn of_all_lines() -> Self {
-        Self::new(None)
-    }
-
     /// Tells the scanner the line that stands right before `offset`.
     pub fn line_before(&mut self, offset: u64, line: &[u8]) {
         self.previous.end = offset;
