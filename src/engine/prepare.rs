@@ -265,7 +265,7 @@ impl Evidence {
         if input.compression == Compression::None {
             let size = file.metadata()?.len();
             let tail_from = size.saturating_sub(HEAD as u64).max(head.len() as u64);
-            let tail = read_at(&file, tail_from, (size - tail_from) as usize)?;
+            let tail = read_at(&file, tail_from, size.saturating_sub(tail_from) as usize)?;
             self.samples_in(format, &tail, false);
             if let Some(last) = tail.rsplit(|b| *b == b'\n').find_map(|line| format.naive_stamp(line)) {
                 self.last = Some(last);
