@@ -39,7 +39,7 @@ fn scan(c: &mut Criterion) {
     group.bench_function("block", |b| {
         b.iter(|| {
             let mut candidates = 0;
-            let mut scanner = Scanner::new(Some(b" relay="));
+            let mut scanner = Scanner::new(&[b" relay="]);
             let seen = scanner.scan(Chunk { bytes: black_box(&block), offset: 0 }, |_, _| candidates += 1);
             (seen, candidates)
         });

@@ -1,12 +1,12 @@
 //! A worker's part of the scan: chunks in, tables and trials out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::aggregate::{Belongs, Cache, CellKey, Filter, Names, Place, SourceKey, Tables, VerdictKey};
 use crate::attribute::{self, SourceMap};
 use crate::microsoft::{self, Class, Platform};
-use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, Stamper, Time, domain_of};
+use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, Seen, Stamper, Time, domain_of};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
 use crate::text::{escape_controls, lower};
@@ -43,6 +43,10 @@ pub struct InputStats {
     pub irrelevant: u64,
     /// Lines that held at least one record.
     pub parsed: u64,
+    /// What the parser has to say of this log.
+    pub notes: BTreeSet<&'static str>,
+    /// Its attempts, whoever they went to.
+    pub seen: Seen,
     /// Of the attempts, and of the lines at both ends.
     pub first: Option<Time>,
     pub last: Option<Time>,
@@ -63,6 +67,8 @@ impl InputStats {
         self.other_attempts += other.other_attempts;
         self.irrelevant += other.irrelevant;
         self.parsed += other.parsed;
+        self.notes.extend(other.notes);
+        self.seen.merge(other.seen);
         for (domain, count) in other.by_domain {
             *self.by_domain.entry(domain).or_default() += count;
         }
@@ -157,7 +163,15 @@ impl<'e> Worker<'e> {
                 }
             }
             Record::HeldBack { time } => stats.held_back += u64::from(self.in_range(*time)),
-            Record::Irrelevant | Record::Malformed { .. } => {}
+            Record::Retold(attempt) => {
+                if self.in_range(attempt.time) {
+                    self.attempt(stats, input, offset, attempt);
+                }
+            }
+            Record::Note(text) => {
+                stats.notes.insert(*text);
+            }
+            Record::Queued { .. } | Record::Irrelevant | Record::Malformed { .. } => {}
         }
     }
 
@@ -166,6 +180,7 @@ impl<'e> Worker<'e> {
     }
 
     fn attempt(&mut self, stats: &mut InputStats, input: u32, offset: u64, attempt: &Attempt<'_>) {
+        stats.seen.count(attempt);
         let Some(judged) = judge(attempt) else {
             stats.other_attempts += 1;
             return;
@@ -346,7 +361,7 @@ impl<'w, 'e> Task<'w, 'e> {
             stats: InputStats::default(),
             input,
             format,
-            scanner: Scanner::new(format.needle()),
+            scanner: Scanner::new(format.needles()),
             reader: format.reader(clock),
             edges: Stamper::new(clock),
             between,
@@ -405,7 +420,7 @@ impl ChunkSink for Task<'_, '_> {
             let mut kind = None;
             reader.line(Line { bytes, offset }, &mut |at, record| {
                 match &record {
-                    Record::Irrelevant => {}
+                    Record::Irrelevant | Record::Queued { .. } | Record::Note(_) => {}
                     Record::Malformed { why } => {
                         if !matches!(kind, Some(Kind::Malformed)) {
                             stats.sample(at, why, bytes);

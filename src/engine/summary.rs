@@ -334,6 +334,7 @@ pub fn snapshot(run: &Run, filter: &Filter, detected: Option<&Detected>) -> Snap
     }
     snapshot.warnings.clone_from(&totals.warnings);
     snapshot.warnings.extend(malformed_warnings(run, &totals));
+    snapshot.warnings.extend(blind_spots(run, &totals));
     snapshot.warnings.extend(source_warnings(&learned));
     snapshot.warnings.extend(nothing_found(&snapshot, filter));
     snapshot
@@ -399,6 +400,18 @@ fn malformed_warnings<'r>(run: &'r Run, totals: &'r Totals) -> impl Iterator<Ite
             text: format!("{} {lines} like deliveries and could not be read{sample}", stats.malformed),
             is_error: false,
         }
+    })
+}
+
+/// What the inputs leave out, or what else their parsers have to say of them.
+fn blind_spots<'r>(run: &'r Run, totals: &'r Totals) -> impl Iterator<Item = Warning> + use<'r> {
+    run.inputs.iter().zip(&totals.inputs).flat_map(|(input, stats)| {
+        let blind = input.format.and_then(|format| format.blind_spot(&stats.seen));
+        blind.into_iter().chain(stats.notes.iter().copied()).map(|text| Warning {
+            path: Some(input.name.to_string()),
+            text: text.to_owned(),
+            is_error: false,
+        })
     })
 }
 

@@ -72,7 +72,7 @@ pub fn visit(
             filter,
             all,
             input,
-            scanner: Scanner::new(format.needle()),
+            scanner: Scanner::new(format.needles()),
             reader: format.reader(&input.clock_at(0)),
             each,
             go_on: true,
@@ -146,7 +146,7 @@ impl Look<'_> {
         record: &Record<'_>,
         each: &mut dyn FnMut(&Found<'_>) -> bool,
     ) -> bool {
-        let Record::Attempt(attempt) = record else { return true };
+        let (Record::Attempt(attempt) | Record::Retold(attempt)) = record else { return true };
         if !self.filter.holds_time(attempt.time) {
             return true;
         }

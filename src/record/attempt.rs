@@ -181,6 +181,18 @@ pub fn domain_of(address: &[u8]) -> Option<&[u8]> {
 pub enum Record<'a> {
     /// A delivery attempt.
     Attempt(Attempt<'a>),
+    /// An attempt that a log has told already, if there is one: a bounce message (RFC 3464), or what a log writes of one
+    /// that came back.
+    Retold(Attempt<'a>),
+    /// A message came into the queue: what delivery lines leave out.
+    Queued {
+        /// The host that logged it.
+        host: Option<&'a [u8]>,
+        /// As delivery lines write it.
+        queue_id: &'a [u8],
+        /// Envelope sender; empty for the null sender.
+        sender: &'a [u8],
+    },
     /// Repeats an old reply or only reports waiting: nothing was tried.
     HeldBack {
         /// When it was logged.
@@ -188,6 +200,8 @@ pub enum Record<'a> {
     },
     /// None of ours: a local hop, a reception, progress, an expiry without a try.
     Irrelevant,
+    /// Something about this log that the user should know; said once an input.
+    Note(&'static str),
     /// Shaped like a delivery, and not understood: counted and shown, never dropped.
     Malformed {
         /// What was missing, for the user.

@@ -114,8 +114,8 @@ impl Format for Syslog {
         census.score(self.mta)
     }
 
-    fn needle(&self) -> Option<&'static [u8]> {
-        (self.mta == Mta::Postfix).then_some(b" relay=")
+    fn needles(&self) -> &'static [&'static [u8]] {
+        if self.mta == Mta::Postfix { &[b" relay="] } else { &[] }
     }
 
     fn order(&self) -> Order {
@@ -255,8 +255,8 @@ impl Format for MainLog {
         (0.95 * own as f32 + 0.05 * stamped as f32) / lines as f32
     }
 
-    fn needle(&self) -> Option<&'static [u8]> {
-        None
+    fn needles(&self) -> &'static [&'static [u8]] {
+        &[]
     }
 
     fn order(&self) -> Order {
@@ -322,8 +322,8 @@ impl Format for Journal {
     }
 
     /// A message that is no UTF-8 comes as numbers, one that is too long not at all: nothing stands in all lines.
-    fn needle(&self) -> Option<&'static [u8]> {
-        None
+    fn needles(&self) -> &'static [&'static [u8]] {
+        &[]
     }
 
     fn order(&self) -> Order {

@@ -76,8 +76,8 @@ impl Format for KumoMta {
         })
     }
 
-    fn needle(&self) -> Option<&'static [u8]> {
-        None
+    fn needles(&self) -> &'static [&'static [u8]] {
+        &[]
     }
 
     fn order(&self) -> Order {

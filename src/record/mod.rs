@@ -16,5 +16,5 @@ mod syslog;
 mod text;
 
 pub use attempt::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, domain_of};
-pub use registry::{Format, Line, Order, Reader, by_name, by_name_for, formats, guess};
+pub use registry::{Format, Line, Order, Reader, Seen, by_name, by_name_for, formats, guess};
 pub use stamp::{Clock, Naive, Stamper, Zone};

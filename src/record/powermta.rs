@@ -93,8 +93,8 @@ impl Format for PowerMta {
     }
 
     /// The header must be seen.
-    fn needle(&self) -> Option<&'static [u8]> {
-        None
+    fn needles(&self) -> &'static [&'static [u8]] {
+        &[]
     }
 
     fn order(&self) -> Order {

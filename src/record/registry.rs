@@ -4,9 +4,9 @@
 
 use memchr::memchr_iter;
 
-use super::Record;
 use super::formats::{EXIM, EXIM_JOURNAL, EXIM_SYSLOG, MIXED_SYSLOG, POSTFIX_JOURNAL, POSTFIX_SYSLOG};
 use super::stamp::{Clock, Naive};
+use super::{Answer, Attempt, Outcome, Record};
 
 /// One line of an input.
 #[derive(Clone, Copy, Debug)]
@@ -34,14 +34,65 @@ pub trait Format: Sync {
     fn sample(&self) -> &'static str;
     /// How well the complete lines of a stretch of a file fit: 0 (not at all) to 1 (each is of this MTA).
     fn score(&self, head: &[u8]) -> f32;
-    /// What each line worth a look holds; `None`: every line is to be looked at.
-    fn needle(&self) -> Option<&'static [u8]>;
+    /// Each line worth a look holds one of these; empty: every line is to be looked at.
+    fn needles(&self) -> &'static [&'static [u8]];
     /// Whether the file may be cut up.
     fn order(&self) -> Order;
     /// A reader for one input, or one stretch of it.
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send>;
     /// The stamp of a line as it stands there; the engine infers zone and year from it.
     fn naive_stamp(&self, line: &[u8]) -> Option<Naive>;
+    /// What a log with these attempts leaves out by the MTA's settings, and how to have it written.
+    fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
+        let _ = seen;
+        None
+    }
+}
+
+/// Counts of one input's attempts, Microsoft's and others'.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Taken by the remote server.
+    pub delivered: u64,
+    /// To be tried again.
+    pub deferred: u64,
+    /// Given up.
+    pub bounced: u64,
+    /// Answered with a 5xx whose text the log dropped.
+    pub textless: u64,
+    /// Without an address of the sending host in a field of its own.
+    pub sourceless: u64,
+}
+
+impl Seen {
+    /// Adds another stretch of the same input.
+    pub fn merge(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.deferred += other.deferred;
+        self.bounced += other.bounced;
+        self.textless += other.textless;
+        self.sourceless += other.sourceless;
+    }
+
+    /// Counts an attempt.
+    pub fn count(&mut self, attempt: &Attempt<'_>) {
+        match attempt.outcome {
+            Outcome::Delivered => self.delivered += 1,
+            Outcome::Deferred => self.deferred += 1,
+            Outcome::Bounced => self.bounced += 1,
+        }
+        if attempt.outcome != Outcome::Delivered
+            && let Answer::Codes { .. } = attempt.answer
+        {
+            self.textless += 1;
+        }
+        self.sourceless += u64::from(attempt.source_ip.is_none());
+    }
+
+    /// All attempts.
+    pub fn attempts(&self) -> u64 {
+        self.delivered + self.deferred + self.bounced
+    }
 }
 
 /// Reads the lines of one input in one format.

@@ -2,15 +2,47 @@
 //!
 //! Lines without the literal are counted and nothing else: that is where the speed comes from.
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem::Finder;
 
 use crate::source::Chunk;
 
 /// Finds candidate lines.
 pub struct Scanner {
-    /// `None`: every line is a candidate.
-    needle: Option<Finder<'static>>,
+    needle: Needle,
     previous: Previous,
+}
+
+/// How candidates are found.
+enum Needle {
+    /// Every line is one.
+    None,
+    One(Box<Finder<'static>>),
+    Many(AhoCorasick),
+    /// Slower, where there is no automaton: it fails on literals of absurd sizes only.
+    Each(&'static [&'static [u8]]),
+}
+
+impl Needle {
+    fn of(literals: &'static [&'static [u8]]) -> Self {
+        match literals {
+            [] => Self::None,
+            [one] => Self::One(Box::new(Finder::new(one))),
+            many => match AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(many) {
+                Ok(automaton) => Self::Many(automaton),
+                Err(_) => Self::Each(many),
+            },
+        }
+    }
+
+    fn find(&self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Self::None => Some(0),
+            Self::One(finder) => finder.find(bytes),
+            Self::Many(automaton) => automaton.find(bytes).map(|found| found.start()),
+            Self::Each(many) => many.iter().filter_map(|literal| memchr::memmem::find(bytes, literal)).min(),
+        }
+    }
 }
 
 /// The candidate before, to tell a line that syslog wrote twice.
@@ -31,9 +63,9 @@ pub struct Scanned {
 }
 
 impl Scanner {
-    /// `needle`: a literal that every line worth a look holds.
-    pub fn new(needle: Option<&'static [u8]>) -> Self {
-        Self { needle: needle.map(Finder::new), previous: Previous::default() }
+    /// `needles`: each line worth a look holds one of these literals; empty: every line is worth it.
+    pub fn new(needles: &'static [&'static [u8]]) -> Self {
+        Self { needle: Needle::of(needles), previous: Previous::default() }
     }
 
     /// Tells the scanner the line that stands right before `offset`.
@@ -52,13 +84,8 @@ impl Scanner {
         let mut last: Option<(usize, usize, usize)> = None;
         let mut at = 0;
         while at < bytes.len() {
-            let hit = match &self.needle {
-                Some(needle) => match needle.find(&bytes[at..]) {
-                    Some(found) => at + found,
-                    None => break,
-                },
-                None => at,
-            };
+            let Some(found) = self.needle.find(&bytes[at..]) else { break };
+            let hit = at + found;
             let start = memchr::memrchr(b'\n', &bytes[at..hit]).map_or(at, |n| at + n + 1);
             let end = memchr::memchr(b'\n', &bytes[hit..]).map_or(bytes.len(), |n| hit + n);
             let mut line = trim_return(&bytes[start..end]);
@@ -96,8 +123,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn candidates(needle: Option<&'static [u8]>, text: &[u8], cut: usize) -> (Vec<(u64, Vec<u8>)>, Scanned) {
-        let mut scanner = Scanner::new(needle);
+    fn candidates(
+        needles: &'static [&'static [u8]],
+        text: &[u8],
+        cut: usize,
+    ) -> (Vec<(u64, Vec<u8>)>, Scanned) {
+        let mut scanner = Scanner::new(needles);
         let mut found = Vec::new();
         let mut sum = Scanned::default();
         let cut = text[..cut.min(text.len())].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
@@ -116,12 +147,16 @@ mod tests {
             words in proptest::collection::vec("(relay=|x|y|\r|\n|\n|\n\n| )", 0..80), cut in 0usize..200,
         ) {
             let text = words.concat().into_bytes();
-            let (fast, counted) = candidates(Some(b"relay="), &text, cut);
-            let (all, counted_all) = candidates(None, &text, 0);
-            let slow: Vec<_> =
-                all.into_iter().filter(|(_, l)| memchr::memmem::find(l, b"relay=").is_some()).collect();
-            prop_assert_eq!(fast, slow);
-            prop_assert_eq!(counted.lines, counted_all.lines);
+            let (all, counted_all) = candidates(&[], &text, 0);
+            const NEEDLES: [&[&[u8]]; 2] = [&[b"relay="], &[b"relay=", b"y"]];
+            for needles in NEEDLES {
+                let (fast, counted) = candidates(needles, &text, cut);
+                let has = |line: &[u8]| needles.iter().any(|n| memchr::memmem::find(line, n).is_some());
+                let slow: Vec<_> = all.iter().filter(|(_, line)| has(line)).cloned().collect();
+                prop_assert_eq!(fast, slow);
+                prop_assert_eq!(counted.lines, counted_all.lines);
+            }
+            let counted = counted_all;
             prop_assert_eq!(counted.lines, text.split_inclusive(|b| *b == b'\n').count() as u64);
         }
     }
@@ -130,7 +165,7 @@ mod tests {
     fn a_line_written_twice_is_one_record_also_across_chunks() {
         let text = b"a relay=1\na relay=1\nb relay=1\na relay=1\n";
         for cut in [0, 10, 20, 30] {
-            let (found, scanned) = candidates(Some(b"relay="), text, cut);
+            let (found, scanned) = candidates(&[b"relay="], text, cut);
             assert_eq!((found.len(), scanned.repeated, scanned.lines), (3, 1, 4), "cut at {cut}");
         }
     }

@@ -29,6 +29,9 @@ fn shown(line: &str) -> String {
             }
         ),
         Record::HeldBack { .. } => "held back".into(),
+        Record::Note(text) => text.into(),
+        Record::Retold(_) => "retold".into(),
+        Record::Queued { .. } => "queued".into(),
         Record::Irrelevant => "irrelevant".into(),
         Record::Malformed { why } => why.into(),
     }

@@ -52,7 +52,7 @@ pub(crate) fn shown(format: &dyn Format, log: &str) -> Vec<String> {
     for bytes in log.split('\n').map(str::as_bytes) {
         reader.line(Line { bytes, offset: 0 }, &mut |_, record| {
             found.push(match record {
-                Record::Attempt(attempt) => format!(
+                Record::Attempt(attempt) | Record::Retold(attempt) => format!(
                     "{} {} {} {} {} {} {} {} {} {}",
                     attempt.time.map_or("-".into(), |time| time.to_string()),
                     text(attempt.queue_id),
@@ -69,6 +69,8 @@ pub(crate) fn shown(format: &dyn Format, log: &str) -> Vec<String> {
                     }
                 ),
                 Record::HeldBack { .. } => "held back".into(),
+                Record::Note(text) => text.into(),
+                Record::Queued { .. } => "queued".into(),
                 Record::Irrelevant => "irrelevant".into(),
                 Record::Malformed { why } => why.into(),
             });

@@ -27,6 +27,9 @@ fn kind(tag: &str, text: &str) -> &'static str {
     match with_tag(tag, text.as_bytes()) {
         Record::Attempt(_) => "attempt",
         Record::HeldBack { .. } => "held back",
+        Record::Note(text) => text,
+        Record::Retold(_) => "retold",
+        Record::Queued { .. } => "queued",
         Record::Irrelevant => "irrelevant",
         Record::Malformed { why } => why,
     }
