@@ -106,6 +106,10 @@ pub struct NameTables {
     pub sources: Table<SourceKey>,
     pub domains: Table<Option<Box<str>>>,
     pub senders: Table<Option<Box<str>>>,
+    /// Messages (input, hash of the queue id) whose sender is asked for, and may be told by another stretch.
+    pub waiting: Table<(u32, u64)>,
+    /// By number of the waiting message, the sender; 0 until it is known.
+    pub answers: Vec<u32>,
     /// By address alone: each tenant has its own name for the same few machines, and no row is about a name.
     pub relays: Table<Option<IpAddr>>,
     pub places: Table<Place>,
@@ -119,6 +123,8 @@ impl Default for NameTables {
             sources: Table::default(),
             domains: Table::default(),
             senders: Table::default(),
+            waiting: Table::default(),
+            answers: Vec::new(),
             relays: Table::default(),
             places: Table::default(),
             quoted: Table::default(),
@@ -130,6 +136,42 @@ impl Default for NameTables {
         tables.quoted.id(None);
         tables
     }
+}
+
+/// Set in the id of a sender that is waited for; the rest is the message's number.
+const WAITING: u32 = 1 << 31;
+/// No more messages wait at a time; about 60 bytes each.
+const MOST_WAITING: usize = 1 << 20;
+
+impl NameTables {
+    /// A number for the message of an input, and the id that stands for its sender. `None`: too many wait.
+    pub fn wait_for(&mut self, input: u32, message: u64) -> Option<u32> {
+        (self.waiting.values().len() < MOST_WAITING).then(|| self.waiting.id((input, message)))
+    }
+
+    /// What stands for the sender of a waiting message.
+    pub fn waiting_sender(number: u32) -> u32 {
+        number | WAITING
+    }
+
+    /// The sender of a waiting message is known now.
+    pub fn answer(&mut self, number: u32, domain: Option<&str>) {
+        let id = self.senders.id(domain.map(Into::into));
+        if self.answers.len() <= number as usize {
+            self.answers.resize(number as usize + 1, 0);
+        }
+        self.answers[number as usize] = id;
+    }
+
+    /// The sender that an id stands for: itself, or the answer; 0 where none has come.
+    pub fn sender(&self, id: u32) -> u32 {
+        answered(&self.answers, id)
+    }
+}
+
+/// The sender that an id stands for, by the answers that have come.
+pub fn answered(answers: &[u32], id: u32) -> u32 {
+    if id & WAITING == 0 { id } else { answers.get((id & !WAITING) as usize).copied().unwrap_or(0) }
 }
 
 /// [`NameTables`] for many threads.

@@ -122,6 +122,7 @@ pub struct Rollup {
 struct Allowed {
     sources: Vec<bool>,
     domains: Vec<bool>,
+    senders: Vec<bool>,
     places: Vec<bool>,
     quoted_sources: bool,
     verdicts: Vec<bool>,
@@ -150,6 +151,12 @@ impl Allowed {
                 .values()
                 .iter()
                 .map(|d| filter.domain.matches(d.iter().map(|d| &**d)))
+                .collect(),
+            senders: names
+                .senders
+                .values()
+                .iter()
+                .map(|s| filter.sender_domain.matches(s.iter().map(|s| &**s)))
                 .collect(),
             places: names
                 .places
@@ -328,7 +335,12 @@ fn holds(
             filter.datacenter.matches(forest.into_iter())
         }
     };
-    source && place && allowed.domains[key.domain as usize] && allowed.verdicts[key.verdict as usize]
+    let sender = filter.sender_domain.is_empty() || allowed.senders[names.sender(key.sender) as usize];
+    source
+        && place
+        && sender
+        && allowed.domains[key.domain as usize]
+        && allowed.verdicts[key.verdict as usize]
 }
 
 fn source_rows(sources: BTreeMap<Identity, Sum>, learned: &Learned) -> Vec<SourceRow> {

@@ -12,6 +12,8 @@ pub struct CellKey {
     pub bucket: i32,
     pub source: u32,
     pub domain: u32,
+    /// 0 unless a filter asks for it.
+    pub sender: u32,
     pub relay: u32,
     pub place: u32,
     pub quoted: u32,
@@ -208,7 +210,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(source: u32) -> CellKey {
-        CellKey { bucket: 0, source, domain: 0, relay: 0, place: 0, quoted: 0, verdict: 1 }
+        CellKey { bucket: 0, source, domain: 0, sender: 0, relay: 0, place: 0, quoted: 0, verdict: 1 }
     }
 
     fn content(tables: &Tables) -> impl PartialEq + std::fmt::Debug {

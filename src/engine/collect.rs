@@ -3,15 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::aggregate::{Belongs, Cache, CellKey, Filter, Names, Place, SourceKey, Tables, VerdictKey};
+use crate::aggregate::{
+    Belongs, Cache, CellKey, Filter, NameTables, Names, Place, SourceKey, Tables, VerdictKey,
+};
 use crate::attribute::{self, SourceMap};
-use crate::microsoft::{self, Class, Platform};
-use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, Seen, Stamper, Time, domain_of};
+use crate::microsoft::{self, Class, Platform, Signal};
+use crate::record::{
+    Answer, Attempt, Clock, Format, Line, Outcome, Reader, Record, Seen, Stamper, Time, domain_of,
+};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
 use crate::text::{escape_controls, lower};
 
 use super::judge::{Judged, answering_host, judge};
+use super::senders::{Left, message};
+use super::told::{Told, fingerprint};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
 
 /// Samples of lines that were not understood, kept for the user.
@@ -119,16 +125,88 @@ impl InputStats {
     }
 }
 
+/// An attempt in ids, ready to be counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    key: CellKey,
+    time: Option<Time>,
+    input: u32,
+    offset: u64,
+    outcome: Outcome,
+    queue: u32,
+    /// For the detection: `None` for what was accepted.
+    sender: Option<u32>,
+    /// Microsoft's for certain.
+    is_certain: bool,
+}
+
+impl Counted {
+    /// Counts it.
+    pub fn add(&self, tables: &mut Tables, trials: &mut Trials, stats: &mut InputStats) {
+        let Self { key, time, input, offset, outcome, queue, .. } = *self;
+        stats.extend_range(time);
+        match self.is_certain {
+            true => stats.attempts += 1,
+            false => *stats.by_domain.entry(key.domain).or_default() += 1,
+        }
+        tables.count(key, time);
+        let Some(second) = time.and_then(|t| u32::try_from(t.seconds).ok()) else { return };
+        let CellKey { source, domain, relay, verdict, place, .. } = key;
+        let pass = Pass { second, source, domain, relay, verdict, queue };
+        match self.sender {
+            None => trials.passes.push(pass),
+            Some(sender) => trials.refusals.push(Refusal { pass, place, sender, input, offset, outcome }),
+        }
+    }
+}
+
+/// A record that repeats what a log may tell: counted at the end, if none does.
+#[derive(Clone, Copy, Debug)]
+pub struct Aside {
+    input: u32,
+    fingerprint: Option<u64>,
+    /// `None`: another provider's.
+    counted: Option<Counted>,
+}
+
+impl Aside {
+    /// Counts it, unless a log has told it.
+    pub fn settle(&self, told: &Told, tables: &mut Tables, trials: &mut Trials, inputs: &mut [InputStats]) {
+        let stats = &mut inputs[self.input as usize];
+        match self.counted {
+            _ if told.has(self.fingerprint) => stats.held_back += 1,
+            Some(counted) => counted.add(tables, trials, stats),
+            None => stats.other_attempts += 1,
+        }
+    }
+}
+
+/// What a worker needs to know of the run.
+#[derive(Clone, Copy)]
+pub struct Context<'e> {
+    pub names: &'e Names,
+    pub map: &'e SourceMap,
+    pub filter: &'e Filter,
+    /// `None`: no input repeats what another tells.
+    pub told: Option<&'e Told>,
+    /// How many there are.
+    pub inputs: usize,
+    /// Attempts are counted by time too.
+    pub by_time: bool,
+}
+
 /// What a worker holds over all its tasks.
 pub struct Worker<'e> {
-    names: &'e Names,
-    map: &'e SourceMap,
-    filter: &'e Filter,
+    context: Context<'e>,
     pub tables: Tables,
     pub trials: Trials,
+    pub asides: Vec<Aside>,
+    /// Of the task at hand.
+    pub left: Left,
     sources: Cache,
     domains: Cache,
     senders: Cache,
+    waiting: Cache,
     relays: Cache,
     places: Cache,
     quoted: Cache,
@@ -137,16 +215,17 @@ pub struct Worker<'e> {
 }
 
 impl<'e> Worker<'e> {
-    pub fn new(names: &'e Names, map: &'e SourceMap, filter: &'e Filter, by_time: bool) -> Self {
+    pub fn new(context: Context<'e>) -> Self {
         Self {
-            names,
-            map,
-            filter,
-            tables: Tables::new(by_time),
+            context,
+            tables: Tables::new(context.by_time),
             trials: Trials::default(),
+            asides: Vec::new(),
+            left: Left::new(context.inputs),
             sources: Cache::default(),
             domains: Cache::default(),
             senders: Cache::default(),
+            waiting: Cache::default(),
             relays: Cache::default(),
             places: Cache::default(),
             quoted: Cache::default(),
@@ -158,83 +237,112 @@ impl<'e> Worker<'e> {
     fn record(&mut self, stats: &mut InputStats, input: u32, offset: u64, record: &Record<'_>) {
         match record {
             Record::Attempt(attempt) => {
-                if self.in_range(attempt.time) {
-                    self.attempt(stats, input, offset, attempt);
+                if self.context.filter.holds_time(attempt.time) {
+                    stats.seen.count(attempt);
+                    if let Some(told) = self.context.told {
+                        told.add(fingerprint(attempt));
+                    }
+                    match self.counted(input, offset, attempt) {
+                        Some(counted) => counted.add(&mut self.tables, &mut self.trials, stats),
+                        None => stats.other_attempts += 1,
+                    }
                 }
             }
-            Record::HeldBack { time } => stats.held_back += u64::from(self.in_range(*time)),
             Record::Retold(attempt) => {
-                if self.in_range(attempt.time) {
-                    self.attempt(stats, input, offset, attempt);
+                if self.context.filter.holds_time(attempt.time) {
+                    let counted = self.counted(input, offset, attempt);
+                    self.asides.push(Aside { input, fingerprint: fingerprint(attempt), counted });
                 }
+            }
+            Record::HeldBack { time } => {
+                stats.held_back += u64::from(self.context.filter.holds_time(*time));
+            }
+            Record::Queued { host, queue_id, sender } => {
+                self.left.recent.add(message(*host, queue_id), sender);
             }
             Record::Note(text) => {
                 stats.notes.insert(*text);
             }
-            Record::Queued { .. } | Record::Irrelevant | Record::Malformed { .. } => {}
+            Record::Irrelevant | Record::Malformed { .. } => {}
         }
     }
 
-    fn in_range(&self, time: Option<Time>) -> bool {
-        self.filter.holds_time(time)
-    }
-
-    fn attempt(&mut self, stats: &mut InputStats, input: u32, offset: u64, attempt: &Attempt<'_>) {
-        stats.seen.count(attempt);
-        let Some(judged) = judge(attempt) else {
-            stats.other_attempts += 1;
-            return;
+    /// `None`: another provider's.
+    fn counted(&mut self, input: u32, offset: u64, attempt: &Attempt<'_>) -> Option<Counted> {
+        let judged = judge(attempt)?;
+        let is_accepted = judged.verdict.class == Class::Accepted;
+        // A domain's own fault needs the domain; for the rest it is worth no memory unless it is asked for.
+        let by_sender = !self.context.filter.sender_domain.is_empty();
+        let blames_sender = judged.verdict.signal == Signal::Auth;
+        let sender = match attempt.sender {
+            Some(sender) if by_sender || !is_accepted => self.sender_id(domain_of(sender)),
+            None if by_sender || blames_sender => self.sender_elsewhere(input, attempt),
+            _ => 0,
         };
-        let sender_domain = attempt.sender.and_then(domain_of);
-        if !self.filter.sender_domain.is_empty() {
-            let name = sender_domain.map(lower_text);
-            if !self.filter.sender_domain.matches(name.iter().map(|n| &**n)) {
-                return;
-            }
-        }
-        stats.extend_range(attempt.time);
-        let domain = self.domain_id(attempt.recipient_domain());
-        let relay = self.relay_id(attempt.relay_ip);
-        let place = self.place_id(attempt, &judged);
         let verdict = self.verdict_id(attempt, &judged);
-        let quoted = self.quoted_id(judged.quoted);
-        let source = self.source_id(attempt);
-        match judged.platform {
-            Some(_) => stats.attempts += 1,
-            None => *stats.by_domain.entry(domain).or_default() += 1,
-        }
-        let key = CellKey { bucket: 0, source, domain, relay, place, quoted, verdict };
-        self.tables.count(key, attempt.time);
-        let accepted = judged.verdict.class == Class::Accepted;
-        if !accepted && let Answer::Text(text) = attempt.answer {
+        if !is_accepted && let Answer::Text(text) = attempt.answer {
             self.tables.example(verdict, input, offset, text);
         }
-        let Some(second) = attempt.time.and_then(|t| u32::try_from(t.seconds).ok()) else { return };
-        let queue = attempt.queue_id.map_or(0, queue_hash);
-        let pass = Pass { second, source, domain, relay, verdict, queue };
-        if accepted {
-            self.trials.passes.push(pass);
-        } else {
-            let sender = self.sender_id(sender_domain);
-            let outcome = attempt.outcome;
-            self.trials.refusals.push(Refusal { pass, place, sender, input, offset, outcome });
+        Some(Counted {
+            key: CellKey {
+                bucket: 0,
+                source: self.source_id(attempt),
+                domain: self.domain_id(attempt.recipient_domain()),
+                sender: if by_sender { sender } else { 0 },
+                relay: self.relay_id(attempt.relay_ip),
+                place: self.place_id(attempt, &judged),
+                quoted: self.quoted_id(judged.quoted),
+                verdict,
+            },
+            time: attempt.time,
+            input,
+            offset,
+            outcome: attempt.outcome,
+            queue: attempt.queue_id.map_or(0, queue_hash),
+            sender: (!is_accepted).then_some(sender),
+            is_certain: judged.platform.is_some(),
+        })
+    }
+
+    /// The sender that another line tells; a number to ask with later where this task has not seen it.
+    fn sender_elsewhere(&mut self, input: u32, attempt: &Attempt<'_>) -> u32 {
+        let Some(queue_id) = attempt.queue_id else { return 0 };
+        let message = message(attempt.host, queue_id);
+        if let Some(known) = self.left.recent.get(message) {
+            let Some(domain) = known.clone() else { return 0 };
+            return self
+                .senders
+                .id(domain.as_bytes(), || self.context.names.lock().senders.id(Some((&*domain).into())));
         }
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&input.to_le_bytes());
+        self.scratch.extend_from_slice(&message.to_le_bytes());
+        let number = self
+            .waiting
+            .id(&self.scratch, || self.context.names.lock().wait_for(input, message).unwrap_or(u32::MAX));
+        if number == u32::MAX {
+            return 0;
+        }
+        if self.left.waiting.last() != Some(&(message, number)) {
+            self.left.waiting.push((message, number));
+        }
+        NameTables::waiting_sender(number)
     }
 
     fn domain_id(&mut self, domain: Option<&[u8]>) -> u32 {
         let Some(domain) = domain else { return 0 };
-        self.domains.id(domain, || self.names.lock().domains.id(Some(lower_text(domain))))
+        self.domains.id(domain, || self.context.names.lock().domains.id(Some(lower_text(domain))))
     }
 
     fn sender_id(&mut self, domain: Option<&[u8]>) -> u32 {
         let Some(domain) = domain else { return 0 };
-        self.senders.id(domain, || self.names.lock().senders.id(Some(lower_text(domain))))
+        self.senders.id(domain, || self.context.names.lock().senders.id(Some(lower_text(domain))))
     }
 
     fn relay_id(&mut self, ip: Option<IpAddr>) -> u32 {
         self.scratch.clear();
         push_ip(&mut self.scratch, ip);
-        self.relays.id(&self.scratch, || self.names.lock().relays.id(ip))
+        self.relays.id(&self.scratch, || self.context.names.lock().relays.id(ip))
     }
 
     fn place_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
@@ -245,7 +353,7 @@ impl<'e> Worker<'e> {
         self.scratch.extend_from_slice(host);
         self.places.id(&self.scratch, || {
             let place = place_of(host, is_tag);
-            self.names.lock().places.id(place)
+            self.context.names.lock().places.id(place)
         })
     }
 
@@ -253,7 +361,7 @@ impl<'e> Worker<'e> {
         let Some(ip) = ip else { return 0 };
         self.scratch.clear();
         push_ip(&mut self.scratch, Some(ip));
-        self.quoted.id(&self.scratch, || self.names.lock().quoted.id(Some(ip)))
+        self.quoted.id(&self.scratch, || self.context.names.lock().quoted.id(Some(ip)))
     }
 
     fn source_id(&mut self, attempt: &Attempt<'_>) -> u32 {
@@ -265,8 +373,8 @@ impl<'e> Worker<'e> {
         }
         push_ip(&mut self.scratch, attempt.source_ip);
         self.sources.id(&self.scratch, || {
-            let key = source_key(attempt, self.map);
-            self.names.lock().sources.id(key)
+            let key = source_key(attempt, self.context.map);
+            self.context.names.lock().sources.id(key)
         })
     }
 
@@ -294,7 +402,7 @@ impl<'e> Worker<'e> {
                 platform: judged.platform.unwrap_or(Platform::Unknown),
                 belongs: if judged.platform.is_some() { Belongs::Microsoft } else { Belongs::IfDomainDoes },
             };
-            self.names.lock().verdicts.id(key)
+            self.context.names.lock().verdicts.id(key)
         })
     }
 }

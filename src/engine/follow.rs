@@ -56,9 +56,11 @@ fn follow_pipe(run: &Run, index: usize, input: &Prepared) {
             }
         }
         parts[index] = Some(std::mem::take(&mut task.stats));
+        run.link(index, None, task.worker);
         run.add(task.worker, &mut parts);
     }
     parts[index] = Some(task.finish());
+    run.link(index, None, &mut worker);
     run.add(&mut worker, &mut parts);
 }
 
@@ -112,6 +114,7 @@ impl LiveFile<'_> {
         let followed = self.tail.poll(&mut task);
         let (stats, scanner, reader) = task.suspend();
         self.state = Some((scanner, reader));
+        run.link(self.index, None, &mut worker);
         if stats.lines > 0 {
             let mut parts: Vec<Option<InputStats>> = vec![None; run.inputs.len()];
             parts[self.index] = Some(stats);

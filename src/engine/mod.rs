@@ -8,8 +8,10 @@ mod judge;
 mod options;
 mod prepare;
 mod run;
+mod senders;
 mod session;
 mod summary;
+mod told;
 mod trials;
 mod visit;
 

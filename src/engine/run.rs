@@ -10,13 +10,15 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use tempfile::TempPath;
 
 use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
-use crate::record::Order;
+use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream};
 
-use super::collect::{InputStats, Task, Worker};
+use super::collect::{Aside, Context, InputStats, Task, Worker};
 use super::options::Options;
 use super::prepare::{Inputs, Prepared, Stream, prepare};
+use super::senders::{Sender, Senders};
 use super::summary::{self, Detected};
+use super::told::{Told, fingerprint};
 use super::trials::Trials;
 
 /// What all workers add to.
@@ -24,6 +26,8 @@ pub struct Totals {
     pub tables: Tables,
     pub trials: Trials,
     pub inputs: Vec<InputStats>,
+    /// Counted once all logs are read.
+    asides: Vec<Aside>,
     pub warnings: Vec<Warning>,
     /// Counts up with every addition.
     pub changes: u64,
@@ -34,6 +38,9 @@ pub struct Run {
     pub options: Options,
     pub inputs: Vec<Prepared>,
     pub names: Names,
+    /// `None`: no input repeats what another tells.
+    told: Option<Told>,
+    senders: Mutex<Senders>,
     totals: Mutex<Totals>,
     by_time: bool,
     /// `None` where the system gives no threads.
@@ -66,6 +73,7 @@ impl Run {
             tables: Tables::new(by_time),
             trials: Trials::default(),
             inputs: vec![InputStats::default(); inputs.len()],
+            asides: Vec::new(),
             warnings: troubles,
             changes: 0,
         };
@@ -73,8 +81,10 @@ impl Run {
         Self {
             total_bytes: inputs.iter().map(|i| i.size).sum(),
             options,
-            inputs,
             names: Names::default(),
+            told: inputs.iter().filter_map(|i| i.format).any(Format::retells).then(Told::default),
+            senders: Mutex::new(Senders::new(inputs.len())),
+            inputs,
             totals: Mutex::new(totals),
             by_time,
             pool,
@@ -140,6 +150,7 @@ impl Run {
             // No threads to be had: slower, but the same answer.
             None => work(),
         }
+        self.settle();
         self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
         self.complete.store(true, Ordering::Release);
         self.lock().changes += 1;
@@ -160,7 +171,68 @@ impl Run {
 
     /// A worker for the run's names, map and filter.
     pub fn worker(&self) -> Worker<'_> {
-        Worker::new(&self.names, &self.options.source_map, &self.options.filter, self.by_time)
+        Worker::new(Context {
+            names: &self.names,
+            map: &self.options.source_map,
+            filter: &self.options.filter,
+            told: self.told.as_ref(),
+            inputs: self.inputs.len(),
+            by_time: self.by_time,
+        })
+    }
+
+    /// Takes over what a worker's last task tells of the senders of messages. `stretch`: of a live file, the next one.
+    pub fn link(&self, input: usize, stretch: Option<usize>, worker: &mut Worker<'_>) {
+        let left = worker.left.take(self.inputs.len());
+        self.answer(self.senders().add(input, stretch, left));
+    }
+
+    /// What no stretch and no log could tell for itself: all are read now.
+    fn settle(&self) {
+        let order = self.by_age();
+        let answers = self.senders().settle(&order);
+        self.answer(answers);
+        self.settle_asides(&mut self.lock());
+    }
+
+    fn settle_asides(&self, totals: &mut Totals) {
+        let Some(told) = &self.told else { return };
+        let Totals { tables, trials, inputs, asides, .. } = totals;
+        for aside in asides.drain(..) {
+            aside.settle(told, tables, trials, inputs);
+        }
+    }
+
+    fn answer(&self, answers: Vec<(u32, Sender)>) {
+        if !answers.is_empty() {
+            let mut names = self.names.lock();
+            for (number, domain) in answers {
+                names.answer(number, domain.as_deref());
+            }
+        }
+    }
+
+    fn senders(&self) -> MutexGuard<'_, Senders> {
+        // Each addition is complete or not begun.
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The inputs by the time at which they begin: the files of a rotated set come in any order.
+    pub fn by_age(&self) -> Vec<usize> {
+        let totals = self.lock();
+        let mut order: Vec<usize> = (0..self.inputs.len()).collect();
+        order.sort_by_key(|input| totals.inputs[*input].range().map(|(first, _)| first));
+        order
+    }
+
+    /// Whether a log tells what this record repeats.
+    pub fn is_told(&self, attempt: &Attempt<'_>) -> bool {
+        self.told.as_ref().is_some_and(|told| told.has(fingerprint(attempt)))
+    }
+
+    /// The sender of a message that came in by one of these inputs.
+    pub fn sender_before(&self, inputs: &[usize], message: u64) -> Option<Sender> {
+        self.senders().before(inputs, message).cloned()
     }
 
     fn read(&self, worker: &mut Worker<'_>, piece: Piece) -> (InputStats, io::Result<()>) {
@@ -195,7 +267,9 @@ impl Run {
                 None => Ok(()),
             },
         })();
-        (task.finish(), result)
+        let stats = task.finish();
+        self.link(piece.input, Some(piece.span.unwrap_or(0)), worker);
+        (stats, result)
     }
 
     /// Reads everything and gives the whole result.
@@ -209,10 +283,14 @@ impl Run {
         let mut totals = self.lock();
         totals.tables.merge(worker.tables.take());
         totals.trials.append(&mut worker.trials);
+        totals.asides.append(&mut worker.asides);
         for (whole, part) in totals.inputs.iter_mut().zip(stats) {
             if let Some(part) = part.take() {
                 whole.merge(part);
             }
+        }
+        if self.complete.load(Ordering::Acquire) {
+            self.settle_asides(&mut totals);
         }
         totals.changes += 1;
     }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::aggregate::Belongs;
 use crate::aggregate::{
     Filter, Identity, InputRow, Label, Learned, NameTables, Range, Snapshot, SourceRow, Status, Warning,
-    learn, reply_names, roll_up,
+    answered, learn, reply_names, roll_up,
 };
 use crate::detect::{
     self, Family, LineRef, Observation, Onset, OnsetChange, OnsetStatus, ReplyNames, SourceNames,
@@ -95,6 +95,8 @@ struct Ids {
     relays: Vec<Option<RelayForest>>,
     /// By domain: Microsoft's, as refusals tell.
     belongs: Vec<bool>,
+    /// By number of a message that was waited for, its sender.
+    answers: Vec<u32>,
 }
 
 /// What a verdict is for the detection.
@@ -190,7 +192,8 @@ impl Ids {
             belongs[*domain as usize] = true;
         }
         let relays = relay_forests(trials, tables, &forests);
-        Self { contents, identities, forests, kinds, relays, belongs }
+        let answers = tables.answers.clone();
+        Self { contents, identities, forests, kinds, relays, belongs, answers }
     }
 
     /// Each source on its own, and only its observations in memory: they are larger than what they are made of.
@@ -228,7 +231,7 @@ impl Ids {
             let refusal = trials.refusals.get(*at);
             let observed = self.observation(&refusal.pass, refusal.place);
             all.extend(observed.map(|o| Observation {
-                sender_domain: refusal.sender,
+                sender_domain: answered(&self.answers, refusal.sender),
                 outcome: refusal.outcome,
                 line: LineRef { input: refusal.input, offset: refusal.offset },
                 ..o

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use crate::aggregate::{Filter, Learned, SourceKey, reply_names};
 use crate::attribute::SourceEvidence;
 use crate::microsoft::{self, Datacenter, Platform, is_public};
-use crate::record::{Attempt, Format, Line, Reader, Record, domain_of};
+use crate::record::{Attempt, Line, Reader, Record, domain_of};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 use crate::text::lower;
@@ -18,22 +18,26 @@ use super::collect::source_key;
 use super::judge::{Judged, answering_host, judge, judge_reply};
 use super::prepare::Prepared;
 use super::run::Run;
+use super::senders::{Recent, message};
 
 /// What the whole input teaches, by name.
 pub struct Lessons {
     learned: Learned,
     domains: HashSet<Box<str>>,
+    /// The inputs, oldest first.
+    by_age: Vec<usize>,
 }
 
 impl Lessons {
     /// From a finished scan.
     pub fn of(run: &Run) -> Self {
+        let by_age = run.by_age();
         let totals = run.lock();
         let names = run.names.lock();
         let learned = crate::aggregate::learn(&totals.tables, &names);
         let domains =
             learned.domains.iter().filter_map(|id| names.domains.values()[*id as usize].clone()).collect();
-        Self { learned, domains }
+        Self { learned, domains, by_age }
     }
 }
 
@@ -64,20 +68,25 @@ pub fn visit(
 ) -> Vec<(String, io::Error)> {
     let mut errors = Vec::new();
     let mut go_on = true;
-    for input in &run.inputs {
+    for (index, input) in run.inputs.iter().enumerate() {
         let (Some(format), true) = (input.format, go_on) else { continue };
+        let place = lessons.by_age.iter().position(|i| *i == index).unwrap_or(0);
         let mut visitor = Visitor {
-            run,
-            lessons,
-            filter,
-            all,
-            input,
+            look: Look {
+                run,
+                lessons,
+                filter,
+                all,
+                input,
+                before: &lessons.by_age[..place],
+                recent: Recent::new(run.inputs.len()),
+            },
             scanner: Scanner::new(format.needles()),
             reader: format.reader(&input.clock_at(0)),
             each,
             go_on: true,
         };
-        let result = visitor.read(input, format);
+        let result = visitor.read(&input.location);
         go_on = visitor.go_on;
         if let Err(error) = result {
             errors.push((input.name.to_string(), error));
@@ -87,11 +96,7 @@ pub fn visit(
 }
 
 struct Visitor<'v> {
-    run: &'v Run,
-    lessons: &'v Lessons,
-    filter: &'v Filter,
-    all: bool,
-    input: &'v Prepared,
+    look: Look<'v>,
     scanner: Scanner,
     reader: Box<dyn Reader + Send>,
     each: &'v mut dyn FnMut(&Found<'_>) -> bool,
@@ -99,12 +104,11 @@ struct Visitor<'v> {
 }
 
 impl Visitor<'_> {
-    fn read(&mut self, input: &Prepared, _: &dyn Format) -> io::Result<()> {
-        let Location::File(path) = &input.location else { return Ok(()) };
+    fn read(&mut self, location: &Location) -> io::Result<()> {
+        let Location::File(path) = location else { return Ok(()) };
         let (_, stream) = open_stream(File::open(path)?)?;
         Chunks::new(stream).run(self)?;
-        let Self { run, lessons, filter, all, input, reader, each, .. } = self;
-        let look = Look { run, lessons, filter, all: *all, input };
+        let Self { look, reader, each, .. } = self;
         reader.finish(&mut |offset, record| {
             look.at(offset, b"", &record, *each);
         });
@@ -114,8 +118,7 @@ impl Visitor<'_> {
 
 impl ChunkSink for Visitor<'_> {
     fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
-        let Self { run, lessons, filter, all, input, scanner, reader, each, go_on } = self;
-        let look = Look { run, lessons, filter, all: *all, input };
+        let Self { look, scanner, reader, each, go_on } = self;
         scanner.scan(chunk, |offset, bytes| {
             if *go_on {
                 reader.line(Line { bytes, offset }, &mut |at, record| {
@@ -123,7 +126,7 @@ impl ChunkSink for Visitor<'_> {
                 });
             }
         });
-        *go_on && !run.stopped()
+        *go_on && !look.run.stopped()
     }
 
     fn oversized(&mut self, _: u64, _: &[u8]) {}
@@ -135,18 +138,30 @@ struct Look<'v> {
     filter: &'v Filter,
     all: bool,
     input: &'v Prepared,
+    /// The inputs that were written before this one.
+    before: &'v [usize],
+    /// Messages whose sender stands on a line of its own.
+    recent: Recent,
 }
 
 impl Look<'_> {
     /// Whether to go on.
     fn at(
-        &self,
+        &mut self,
         offset: u64,
         line: &[u8],
         record: &Record<'_>,
         each: &mut dyn FnMut(&Found<'_>) -> bool,
     ) -> bool {
-        let (Record::Attempt(attempt) | Record::Retold(attempt)) = record else { return true };
+        let attempt = match record {
+            Record::Attempt(attempt) => attempt,
+            Record::Retold(attempt) if !self.run.is_told(attempt) => attempt,
+            Record::Queued { host, queue_id, sender } => {
+                self.recent.add(message(*host, queue_id), sender);
+                return true;
+            }
+            _ => return true,
+        };
         if !self.filter.holds_time(attempt.time) {
             return true;
         }
@@ -177,12 +192,23 @@ impl Look<'_> {
             platform: judged.platform.unwrap_or(Platform::Unknown),
             source_ip,
             source_evidence,
-            sender_domain: attempt.sender.and_then(domain_of).map(lower),
+            sender_domain: self.sender_domain(attempt),
             recipient_domain,
             datacenter: datacenter(attempt, &judged, is_microsoft),
             judged,
         };
         if self.holds(&found, &key) { each(&found) } else { true }
+    }
+
+    /// From the record itself, else from the line that tells it for the message.
+    fn sender_domain(&self, attempt: &Attempt<'_>) -> Option<String> {
+        if let Some(sender) = attempt.sender {
+            return domain_of(sender).map(lower);
+        }
+        let message = message(attempt.host, attempt.queue_id?);
+        let known = self.recent.get(message).cloned();
+        let sender = known.or_else(|| self.run.sender_before(self.before, message))?;
+        sender.map(|domain| domain.to_string())
     }
 
     /// The precedence of the contract, from where the identity ends.

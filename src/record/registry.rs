@@ -42,6 +42,10 @@ pub trait Format: Sync {
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send>;
     /// The stamp of a line as it stands there; the engine infers zone and year from it.
     fn naive_stamp(&self, line: &[u8]) -> Option<Naive>;
+    /// Whether its records may repeat what another log tells ([`Record::Retold`]).
+    fn retells(&self) -> bool {
+        false
+    }
     /// What a log with these attempts leaves out by the MTA's settings, and how to have it written.
     fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
         let _ = seen;

@@ -1,0 +1,238 @@
+//! Who sent a message: delivery lines of Postfix, Exim and Sendmail lack the envelope sender, which stands on an earlier
+//! line with the same queue id, in the same file or in the one that was rotated away before.
+//!
+//! Each task remembers the messages that it has seen come in, up to a bound; a refusal whose message came in before the
+//! task's stretch waits until the stretches before it are read. They are looked at in the order of the file, so the
+//! answer does not depend on which thread was first.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::mem;
+use std::sync::Arc;
+
+use foldhash::fast::{FixedState, RandomState};
+use hashbrown::{HashMap, HashSet};
+
+use crate::record::domain_of;
+use crate::text::lower;
+
+/// Messages that all inputs together remember; about 40 bytes each.
+const MOST_MESSAGES: usize = 1 << 20;
+/// Of many inputs each still remembers so many.
+const FEWEST_MESSAGES: usize = 1 << 14;
+/// Sender domains whose text a task shares among its messages.
+const MOST_TEXTS: usize = 1 << 14;
+
+/// A message by its queue id, and by the host that gave it: two hosts may give the same.
+pub fn message(host: Option<&[u8]>, queue_id: &[u8]) -> u64 {
+    FixedState::default().hash_one((host.unwrap_or_default(), queue_id))
+}
+
+/// A sender domain in lower case; `None` for the null sender.
+pub type Sender = Option<Arc<str>>;
+
+/// The newest messages, up to a bound.
+#[derive(Debug)]
+pub struct Recent {
+    young: HashMap<u64, Sender, RandomState>,
+    old: HashMap<u64, Sender, RandomState>,
+    texts: HashSet<Arc<str>, RandomState>,
+    /// Of each generation.
+    most: usize,
+}
+
+impl Recent {
+    /// With room for what one of so many inputs may remember.
+    pub fn new(inputs: usize) -> Self {
+        let most = (MOST_MESSAGES / inputs.max(1)).max(FEWEST_MESSAGES) / 2;
+        Self { young: HashMap::default(), old: HashMap::default(), texts: HashSet::default(), most }
+    }
+
+    /// Remembers the sender of a message.
+    pub fn add(&mut self, message: u64, sender: &[u8]) {
+        let domain = domain_of(sender).map(lower);
+        let sender = domain.map(|domain| {
+            if let Some(known) = self.texts.get(&*domain) {
+                return Arc::clone(known);
+            }
+            if self.texts.len() >= MOST_TEXTS {
+                self.texts.clear();
+            }
+            let text: Arc<str> = domain.into();
+            self.texts.insert(Arc::clone(&text));
+            text
+        });
+        self.put(message, sender);
+    }
+
+    /// The sender of a message, where it is remembered.
+    pub fn get(&self, message: u64) -> Option<&Sender> {
+        self.young.get(&message).or_else(|| self.old.get(&message))
+    }
+
+    fn put(&mut self, message: u64, sender: Sender) {
+        if self.young.len() >= self.most {
+            self.old = mem::take(&mut self.young);
+        }
+        self.young.insert(message, sender);
+    }
+
+    /// What came later, behind the own.
+    fn append(&mut self, later: Self) {
+        for generation in [later.old, later.young] {
+            for (message, sender) in generation {
+                self.put(message, sender);
+            }
+        }
+    }
+}
+
+/// What a task leaves: the messages that came in, and those that refusals asked for in vain.
+#[derive(Debug)]
+pub struct Left {
+    pub recent: Recent,
+    /// Message, and the number under which it waits.
+    pub waiting: Vec<(u64, u32)>,
+}
+
+impl Left {
+    pub fn new(inputs: usize) -> Self {
+        Self { recent: Recent::new(inputs), waiting: Vec::new() }
+    }
+
+    /// Moves the content out.
+    pub fn take(&mut self, inputs: usize) -> Self {
+        mem::replace(self, Self::new(inputs))
+    }
+}
+
+/// The stretches of one input, put together in their order.
+struct Input {
+    known: Recent,
+    /// Number of the stretch that comes next.
+    next: usize,
+    early: BTreeMap<usize, Left>,
+    /// Asked for in vain so far.
+    missing: Vec<(u64, u32)>,
+}
+
+/// The messages of all inputs.
+pub struct Senders {
+    inputs: Vec<Input>,
+}
+
+impl Senders {
+    pub fn new(inputs: usize) -> Self {
+        let one =
+            || Input { known: Recent::new(inputs), next: 0, early: BTreeMap::new(), missing: Vec::new() };
+        Self { inputs: (0..inputs).map(|_| one()).collect() }
+    }
+
+    /// Adds what was found in a stretch of an input; gives what is answered by it. `stretch`: `None` for the one behind
+    /// all others (a live file grows).
+    pub fn add(&mut self, input: usize, stretch: Option<usize>, left: Left) -> Vec<(u32, Sender)> {
+        let input = &mut self.inputs[input];
+        let stretch =
+            stretch.unwrap_or_else(|| input.early.last_key_value().map_or(input.next, |(n, _)| n + 1));
+        input.early.insert(stretch, left);
+        let mut answers = Vec::new();
+        while let Some(left) = input.early.remove(&input.next) {
+            input.next += 1;
+            for (message, number) in left.waiting {
+                match input.known.get(message) {
+                    Some(sender) => answers.push((number, sender.clone())),
+                    None => input.missing.push((message, number)),
+                }
+            }
+            input.known.append(left.recent);
+        }
+        answers
+    }
+
+    /// Looks for what is still missing in the other inputs. `order`: the inputs by their age, oldest first.
+    pub fn settle(&mut self, order: &[usize]) -> Vec<(u32, Sender)> {
+        let mut answers = Vec::new();
+        for (place, input) in order.iter().enumerate() {
+            let missing = mem::take(&mut self.inputs[*input].missing);
+            for (message, number) in missing {
+                if let Some(sender) = self.before(&order[..place], message) {
+                    answers.push((number, sender.clone()));
+                }
+            }
+        }
+        answers
+    }
+
+    /// The sender of a message that came in by one of these inputs, the last of them first.
+    pub fn before(&self, inputs: &[usize], message: u64) -> Option<&Sender> {
+        inputs.iter().rev().find_map(|input| self.inputs[*input].known.get(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(messages: &[(u64, &str)], waiting: &[(u64, u32)]) -> Left {
+        let mut left = Left::new(1);
+        for (message, sender) in messages {
+            left.recent.add(*message, sender.as_bytes());
+        }
+        left.waiting = waiting.to_vec();
+        left
+    }
+
+    fn shown(answers: Vec<(u32, Sender)>) -> Vec<(u32, Option<String>)> {
+        answers.into_iter().map(|(number, sender)| (number, sender.map(|s| s.to_string()))).collect()
+    }
+
+    #[test]
+    fn stretches_answer_in_the_order_of_the_file_whoever_is_first() {
+        let parts = [
+            left(&[(1, "a@One.example"), (2, "a@two.example")], &[(9, 0)]),
+            left(&[(1, "b@reused.example")], &[(2, 1), (1, 2)]),
+            left(&[], &[(1, 3), (3, 4)]),
+        ];
+        let expected = [(1, Some("two.example")), (2, Some("one.example")), (3, Some("reused.example"))]
+            .map(|(number, sender)| (number, sender.map(str::to_owned)));
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [1, 0, 2]] {
+            let mut senders = Senders::new(1);
+            let mut answers = Vec::new();
+            for at in order {
+                let part = &parts[at];
+                let copy = Left {
+                    recent: {
+                        let mut recent = Recent::new(1);
+                        for (message, sender) in &part.recent.young {
+                            recent.put(*message, sender.clone());
+                        }
+                        recent
+                    },
+                    waiting: part.waiting.clone(),
+                };
+                answers.extend(shown(senders.add(0, Some(at), copy)));
+            }
+            assert_eq!(answers, expected, "{order:?}");
+            assert!(senders.settle(&[0]).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_message_of_the_file_before_is_found_and_of_the_file_after_is_not() {
+        let mut senders = Senders::new(2);
+        senders.add(1, Some(0), left(&[(1, "a@one.example"), (5, "<>")], &[(2, 7)]));
+        senders.add(0, Some(0), left(&[(2, "a@two.example")], &[(1, 8), (5, 9)]));
+        assert_eq!(shown(senders.settle(&[1, 0])), [(8, Some("one.example".into())), (9, None)]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_newest_are_kept() {
+        let mut recent = Recent::new(usize::MAX);
+        for message in 0..10 * FEWEST_MESSAGES as u64 {
+            recent.add(message, format!("a@{message}.example").as_bytes());
+        }
+        assert!(recent.young.len() + recent.old.len() <= FEWEST_MESSAGES);
+        assert!(recent.texts.len() <= MOST_TEXTS);
+        assert!(recent.get(10 * FEWEST_MESSAGES as u64 - 1).is_some() && recent.get(0).is_none());
+    }
+}
