@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Range;
 
 use crate::aggregate::{
     Belongs, Cache, CellKey, Filter, NameTables, Names, Place, SourceKey, Tables, VerdictKey,
@@ -19,9 +20,12 @@ use super::judge::{Judged, answering_host, judge};
 use super::senders::{Left, message};
 use super::told::{Told, fingerprint};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
+use super::twice::{Firsts, Sighting, leaves_out, sift};
 
 /// Samples of lines that were not understood, kept for the user.
 const SAMPLES: usize = 3;
+/// More suspected copies than this are sifted.
+const MOST_SIGHTINGS: usize = 1 << 12;
 /// Bytes of a sample.
 const SAMPLE_BYTES: usize = 400;
 
@@ -189,6 +193,10 @@ pub struct Context<'e> {
     pub filter: &'e Filter,
     /// `None`: no input repeats what another tells.
     pub told: Option<&'e Told>,
+    /// To tell files that hold the same lines.
+    pub firsts: &'e Firsts,
+    /// By input, what is read in another one.
+    pub left_out: &'e [Vec<Range<u64>>],
     /// How many there are.
     pub inputs: usize,
     /// Attempts are counted by time too.
@@ -201,6 +209,7 @@ pub struct Worker<'e> {
     pub tables: Tables,
     pub trials: Trials,
     pub asides: Vec<Aside>,
+    pub sightings: Vec<Sighting>,
     /// Of the task at hand.
     pub left: Left,
     sources: Cache,
@@ -221,6 +230,7 @@ impl<'e> Worker<'e> {
             tables: Tables::new(context.by_time),
             trials: Trials::default(),
             asides: Vec::new(),
+            sightings: Vec::new(),
             left: Left::new(context.inputs),
             sources: Cache::default(),
             domains: Cache::default(),
@@ -232,6 +242,19 @@ impl<'e> Worker<'e> {
             verdicts: Cache::default(),
             scratch: Vec::new(),
         }
+    }
+
+    /// Whether the line may be a copy of some input's first record.
+    fn look_for_copies(&mut self, input: u32, offset: u64, line: &[u8]) {
+        let Self { context, sightings, .. } = self;
+        context.firsts.look(input, offset, line, |sighting| sightings.push(sighting));
+        if sightings.len() > MOST_SIGHTINGS {
+            sift(sightings);
+        }
+    }
+
+    fn is_left_out(&self, input: u32, offset: u64) -> bool {
+        self.context.left_out.get(input as usize).is_some_and(|ranges| leaves_out(ranges, offset))
     }
 
     fn record(&mut self, stats: &mut InputStats, input: u32, offset: u64, record: &Record<'_>) {
@@ -500,7 +523,11 @@ impl<'w, 'e> Task<'w, 'e> {
     /// What the parser held until the end.
     pub fn finish(mut self) -> InputStats {
         let Self { worker, stats, input, reader, .. } = &mut self;
-        reader.finish(&mut |offset, record| worker.record(stats, *input, offset, &record));
+        reader.finish(&mut |offset, record| {
+            if !worker.is_left_out(*input, offset) {
+                worker.record(stats, *input, offset, &record);
+            }
+        });
         self.stats
     }
 
@@ -526,7 +553,11 @@ impl ChunkSink for Task<'_, '_> {
         let scanned = scanner.scan(chunk, |offset, bytes| {
             candidates += 1;
             let mut kind = None;
+            worker.look_for_copies(*input, offset, bytes);
             reader.line(Line { bytes, offset }, &mut |at, record| {
+                if worker.is_left_out(*input, at) {
+                    return;
+                }
                 match &record {
                     Record::Irrelevant | Record::Queued { .. } | Record::Note(_) => {}
                     Record::Malformed { why } => {

@@ -13,6 +13,7 @@ mod session;
 mod summary;
 mod told;
 mod trials;
+mod twice;
 mod visit;
 
 pub use events::{Event, events};

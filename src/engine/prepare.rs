@@ -1,8 +1,9 @@
 //! Before the scan: what is each input, and which clock do its stamps follow?
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -19,6 +20,7 @@ use crate::source::{
 };
 
 use super::options::Options;
+use super::twice::{Firsts, firsts_in};
 
 /// Enough to tell a format also where deliveries are rare.
 const HEAD: usize = 256 << 10;
@@ -55,6 +57,8 @@ pub struct Inputs {
     /// Copies of pipes, deleted at the end.
     pub spools: Vec<TempPath>,
     pub troubles: Vec<Warning>,
+    /// To tell files that hold the same lines.
+    pub firsts: Firsts,
 }
 
 /// Finds, opens and sniffs all inputs.
@@ -63,11 +67,22 @@ pub fn prepare(options: &Options) -> Inputs {
     let troubles = failed.into_iter().map(|(path, error)| trouble(&path.display().to_string(), &error));
     let mut inputs = Inputs { troubles: troubles.collect(), ..Inputs::default() };
     let mut samples = Vec::new();
+    let mut files: HashMap<(u64, u64), String> = HashMap::new();
     for input in discovered {
         let name = input.name();
+        if let Location::File(path) = &input.location
+            && let Ok(meta) = path.metadata()
+            && let Some(other) = files.insert((meta.dev(), meta.ino()), name.clone())
+        {
+            let text = format!("is the same file as {other}: read once");
+            files.insert((meta.dev(), meta.ino()), other);
+            inputs.troubles.push(Warning { path: Some(name), text, is_error: false });
+            continue;
+        }
         match open(&input, options, &mut inputs.spools) {
             Ok(Opened::Log(log)) => {
                 let (prepared, evidence, stream) = *log;
+                inputs.firsts.add(inputs.list.len(), &evidence.firsts);
                 inputs.list.push(prepared);
                 inputs.streams.push(stream);
                 samples.push(evidence);
@@ -112,6 +127,8 @@ struct Evidence {
     first: Option<Naive>,
     last: Option<Naive>,
     modified: Option<i64>,
+    /// Of a file: its first records, for [`Firsts`].
+    firsts: Vec<(u64, u64)>,
 }
 
 fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io::Result<Opened> {
@@ -146,14 +163,17 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
     };
     // A file that was cut while it was written to may begin with a hole of any length.
     let mut head = head;
+    let mut in_hole = false;
     if is_blank(&head)
         && head.len() == HEAD
         && let Location::File(path) = &location
     {
         head = first_text(path)?;
+        in_hole = true;
     }
     let empty = is_blank(&head);
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    let whole_head = head;
+    let head = whole_head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&whole_head);
     let format = match &options.mta {
         Some(name) => record::by_name_for(name, head),
         None if empty => None,
@@ -179,6 +199,9 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
     };
     if let Some(format) = format {
         evidence.gather(format, head, &prepared)?;
+        if !in_hole && matches!(prepared.location, Location::File(_)) {
+            evidence.firsts = firsts_in(format, &whole_head);
+        }
     }
     Ok(Opened::Log(Box::new((prepared, evidence, stream))))
 }

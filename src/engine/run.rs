@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -20,6 +21,7 @@ use super::senders::{Sender, Senders};
 use super::summary::{self, Detected};
 use super::told::{Told, fingerprint};
 use super::trials::Trials;
+use super::twice::{Firsts, Left, Sighting, compare, leaves_out, sift};
 
 /// What all workers add to.
 pub struct Totals {
@@ -28,6 +30,7 @@ pub struct Totals {
     pub inputs: Vec<InputStats>,
     /// Counted once all logs are read.
     asides: Vec<Aside>,
+    sightings: Vec<Sighting>,
     pub warnings: Vec<Warning>,
     /// Counts up with every addition.
     pub changes: u64,
@@ -41,6 +44,9 @@ pub struct Run {
     /// `None`: no input repeats what another tells.
     told: Option<Told>,
     senders: Mutex<Senders>,
+    firsts: Firsts,
+    /// Set where files hold the same lines: by input, what is read in another one.
+    left_out: OnceLock<Left>,
     totals: Mutex<Totals>,
     by_time: bool,
     /// `None` where the system gives no threads.
@@ -68,12 +74,13 @@ struct Piece {
 impl Run {
     /// Finds and opens the inputs. `by_time`: attempts are counted by time too, for the chart.
     pub fn new(options: Options, by_time: bool) -> Self {
-        let Inputs { list: inputs, streams, spools, troubles } = prepare(&options);
+        let Inputs { list: inputs, streams, spools, troubles, firsts } = prepare(&options);
         let totals = Totals {
             tables: Tables::new(by_time),
             trials: Trials::default(),
             inputs: vec![InputStats::default(); inputs.len()],
             asides: Vec::new(),
+            sightings: Vec::new(),
             warnings: troubles,
             changes: 0,
         };
@@ -85,6 +92,8 @@ impl Run {
             told: inputs.iter().filter_map(|i| i.format).any(Format::retells).then(Told::default),
             senders: Mutex::new(Senders::new(inputs.len())),
             inputs,
+            firsts,
+            left_out: OnceLock::new(),
             totals: Mutex::new(totals),
             by_time,
             pool,
@@ -101,6 +110,47 @@ impl Run {
 
     /// Reads all inputs to their end with the run's threads. `publish`: partial results are added as they come.
     pub fn scan(&self, publish: bool) {
+        self.read_all(publish);
+        if self.leave_out_copies() {
+            self.read_all(publish);
+        }
+        self.settle();
+        self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
+        self.complete.store(true, Ordering::Release);
+        self.lock().changes += 1;
+    }
+
+    /// Looks whether files hold the same lines; if so, forgets what was counted: it is to be read again without them.
+    fn leave_out_copies(&self) -> bool {
+        let sightings = mem::take(&mut self.lock().sightings);
+        if sightings.is_empty() || self.stopped() {
+            return false;
+        }
+        let (left_out, warnings) = compare(&self.inputs, &sightings);
+        warnings.into_iter().for_each(|warning| self.warn(warning));
+        if left_out.iter().all(Vec::is_empty) || self.left_out.set(left_out).is_err() {
+            return false;
+        }
+        if self.inputs.iter().any(|input| matches!(input.location, Location::Stream(_))) {
+            self.warn(Warning {
+                path: None,
+                text: "they are counted twice, for a pipe among the inputs cannot be read again".to_owned(),
+                is_error: false,
+            });
+            return false;
+        }
+        let mut totals = self.lock();
+        totals.tables = Tables::new(self.by_time);
+        totals.trials = Trials::default();
+        totals.inputs.fill(InputStats::default());
+        totals.asides.clear();
+        drop(totals);
+        *self.senders() = Senders::new(self.inputs.len());
+        self.done_bytes.store(0, Ordering::Relaxed);
+        true
+    }
+
+    fn read_all(&self, publish: bool) {
         let mut pieces = Vec::new();
         for (index, input) in self.inputs.iter().enumerate() {
             // A followed pipe has a thread of its own, for it does not end.
@@ -150,10 +200,6 @@ impl Run {
             // No threads to be had: slower, but the same answer.
             None => work(),
         }
-        self.settle();
-        self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
-        self.complete.store(true, Ordering::Release);
-        self.lock().changes += 1;
     }
 
     /// A pipe can be read once.
@@ -176,6 +222,8 @@ impl Run {
             map: &self.options.source_map,
             filter: &self.options.filter,
             told: self.told.as_ref(),
+            firsts: &self.firsts,
+            left_out: self.left_out.get().map_or(&[], Vec::as_slice),
             inputs: self.inputs.len(),
             by_time: self.by_time,
         })
@@ -228,6 +276,11 @@ impl Run {
     /// Whether a log tells what this record repeats.
     pub fn is_told(&self, attempt: &Attempt<'_>) -> bool {
         self.told.as_ref().is_some_and(|told| told.has(fingerprint(attempt)))
+    }
+
+    /// Whether a record is left out here, because it stands in another input too.
+    pub fn leaves_out(&self, input: usize, offset: u64) -> bool {
+        self.left_out.get().is_some_and(|left| leaves_out(&left[input], offset))
     }
 
     /// The sender of a message that came in by one of these inputs.
@@ -284,6 +337,8 @@ impl Run {
         totals.tables.merge(worker.tables.take());
         totals.trials.append(&mut worker.trials);
         totals.asides.append(&mut worker.asides);
+        totals.sightings.append(&mut worker.sightings);
+        sift(&mut totals.sightings);
         for (whole, part) in totals.inputs.iter_mut().zip(stats) {
             if let Some(part) = part.take() {
                 whole.merge(part);

@@ -78,6 +78,7 @@ pub fn visit(
                 filter,
                 all,
                 input,
+                index,
                 before: &lessons.by_age[..place],
                 recent: Recent::new(run.inputs.len()),
             },
@@ -138,6 +139,7 @@ struct Look<'v> {
     filter: &'v Filter,
     all: bool,
     input: &'v Prepared,
+    index: usize,
     /// The inputs that were written before this one.
     before: &'v [usize],
     /// Messages whose sender stands on a line of its own.
@@ -162,7 +164,7 @@ impl Look<'_> {
             }
             _ => return true,
         };
-        if !self.filter.holds_time(attempt.time) {
+        if !self.filter.holds_time(attempt.time) || self.run.leaves_out(self.index, offset) {
             return true;
         }
         let recipient_domain = attempt.recipient_domain().map(lower);
