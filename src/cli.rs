@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::source::MmapChoice;
 
@@ -170,7 +170,7 @@ pub struct ReadArgs {
     #[arg(long, value_name = "ZONE", help_heading = "Reading")]
     pub timezone: Option<String>,
     /// Year of the newest line, for stamps without one
-    #[arg(long, value_name = "YEAR", help_heading = "Reading")]
+    #[arg(long, value_name = "YEAR", help_heading = "Reading", value_parser = value_parser!(i64).range(1970..=2105))]
     pub year: Option<i64>,
     /// Threads (default: one a processor)
     #[arg(long, value_name = "N", help_heading = "Reading")]

@@ -68,7 +68,6 @@ fn a_stretch_that_stands_in_two_files_is_read_once_and_said() {
     let with_others = file(folder.path(), "mail.info", with_others);
     let copy = file(folder.path(), "copy", &log);
     let gz = zipped(folder.path(), "mail.log.gz", &log);
-    let twice = file(folder.path(), "twice", log.repeat(2));
     for paths in [
         vec![&whole, &copy],
         vec![&copy, &gz, &whole],
@@ -81,7 +80,6 @@ fn a_stretch_that_stands_in_two_files_is_read_once_and_said() {
         vec![&without_begin, &begin],
         vec![&whole, &with_others],
         vec![&with_others, &begin, &end],
-        vec![&twice],
     ] {
         let inputs: Vec<PathBuf> = paths.iter().map(|p| (*p).clone()).collect();
         for threads in ["1", "3"] {

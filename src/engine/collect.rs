@@ -16,8 +16,10 @@ use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
 use crate::text::{escape_controls, lower};
 
+use super::clock::answered_at;
 use super::judge::{Judged, answering_host, judge};
 use super::senders::{Left, message};
+use super::skew::Skews;
 use super::told::{Told, fingerprint};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
 use super::twice::{Firsts, Sighting, leaves_out, sift};
@@ -210,6 +212,7 @@ pub struct Worker<'e> {
     pub trials: Trials,
     pub asides: Vec<Aside>,
     pub sightings: Vec<Sighting>,
+    pub skews: Skews,
     /// Of the task at hand.
     pub left: Left,
     sources: Cache,
@@ -231,6 +234,7 @@ impl<'e> Worker<'e> {
             trials: Trials::default(),
             asides: Vec::new(),
             sightings: Vec::new(),
+            skews: Skews::default(),
             left: Left::new(context.inputs),
             sources: Cache::default(),
             domains: Cache::default(),
@@ -241,6 +245,17 @@ impl<'e> Worker<'e> {
             quoted: Cache::default(),
             verdicts: Cache::default(),
             scratch: Vec::new(),
+        }
+    }
+
+    /// A refusal has Microsoft's time beside the host's.
+    fn compare_clocks(&mut self, attempt: &Attempt<'_>) {
+        if attempt.outcome != Outcome::Delivered
+            && let Answer::Text(reply) = attempt.answer
+            && let (Some(ours), Some(theirs)) = (attempt.time, answered_at(reply))
+        {
+            let host = attempt.host.map(escape_controls).unwrap_or_default();
+            self.skews.add(&host, ours.seconds - theirs);
         }
     }
 
@@ -266,7 +281,10 @@ impl<'e> Worker<'e> {
                         told.add(fingerprint(attempt));
                     }
                     match self.counted(input, offset, attempt) {
-                        Some(counted) => counted.add(&mut self.tables, &mut self.trials, stats),
+                        Some(counted) => {
+                            self.compare_clocks(attempt);
+                            counted.add(&mut self.tables, &mut self.trials, stats);
+                        }
                         None => stats.other_attempts += 1,
                     }
                 }

@@ -1,6 +1,7 @@
 //! Joins source, scan, record, microsoft, attribute, aggregate and detect for a batch or a follow run; owns the
 //! threads; hands out [`crate::aggregate::Snapshot`]s.
 
+mod clock;
 mod collect;
 mod events;
 mod follow;
@@ -10,6 +11,7 @@ mod prepare;
 mod run;
 mod senders;
 mod session;
+mod skew;
 mod summary;
 mod told;
 mod trials;

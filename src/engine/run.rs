@@ -18,6 +18,7 @@ use super::collect::{Aside, Context, InputStats, Task, Worker};
 use super::options::Options;
 use super::prepare::{Inputs, Prepared, Stream, prepare};
 use super::senders::{Sender, Senders};
+use super::skew::Skews;
 use super::summary::{self, Detected};
 use super::told::{Told, fingerprint};
 use super::trials::Trials;
@@ -31,6 +32,7 @@ pub struct Totals {
     /// Counted once all logs are read.
     asides: Vec<Aside>,
     sightings: Vec<Sighting>,
+    pub skews: Skews,
     pub warnings: Vec<Warning>,
     /// Counts up with every addition.
     pub changes: u64,
@@ -81,6 +83,7 @@ impl Run {
             inputs: vec![InputStats::default(); inputs.len()],
             asides: Vec::new(),
             sightings: Vec::new(),
+            skews: Skews::default(),
             warnings: troubles,
             changes: 0,
         };
@@ -144,6 +147,7 @@ impl Run {
         totals.trials = Trials::default();
         totals.inputs.fill(InputStats::default());
         totals.asides.clear();
+        totals.skews = Skews::default();
         drop(totals);
         *self.senders() = Senders::new(self.inputs.len());
         self.done_bytes.store(0, Ordering::Relaxed);
@@ -337,6 +341,7 @@ impl Run {
         totals.tables.merge(worker.tables.take());
         totals.trials.append(&mut worker.trials);
         totals.asides.append(&mut worker.asides);
+        totals.skews.merge(mem::take(&mut worker.skews));
         totals.sightings.append(&mut worker.sightings);
         sift(&mut totals.sightings);
         for (whole, part) in totals.inputs.iter_mut().zip(stats) {

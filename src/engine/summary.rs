@@ -338,6 +338,7 @@ pub fn snapshot(run: &Run, filter: &Filter, detected: Option<&Detected>) -> Snap
     snapshot.warnings.clone_from(&totals.warnings);
     snapshot.warnings.extend(malformed_warnings(run, &totals));
     snapshot.warnings.extend(blind_spots(run, &totals));
+    snapshot.warnings.extend(totals.skews.texts().map(|text| Warning { path: None, text, is_error: false }));
     snapshot.warnings.extend(source_warnings(&learned));
     snapshot.warnings.extend(nothing_found(&snapshot, filter));
     snapshot

@@ -74,17 +74,14 @@ impl Firsts {
         }
     }
 
-    /// Whether the line at that place may be a copy of another input's first record, or of its own input's.
+    /// Whether the line may be a copy of another input's first record.
     pub fn look(&self, input: u32, offset: u64, line: &[u8], each: impl FnMut(Sighting)) {
         if self.list.is_empty() {
             return;
         }
         let quick = quick(line);
         if self.bits[(quick >> 60) as usize] & 1 << (quick >> 54 & 63) != 0 {
-            let same = self
-                .list
-                .iter()
-                .filter(|first| first.quick == quick && (first.input != input || first.offset < offset));
+            let same = self.list.iter().filter(|first| first.quick == quick && first.input != input);
             same.map(|first| Sighting { of: first.input, from: first.offset, input, offset }).for_each(each);
         }
     }
@@ -133,13 +130,12 @@ pub fn compare(inputs: &[Prepared], sightings: &[Sighting]) -> (Left, Vec<Warnin
         }
         // A file that cannot be read any more has been, or will be, named by the scan.
         let Ok(Some(copy)) = copy(&inputs[of], s.from, &inputs[at], s.offset) else { continue };
-        let (input, range) = if of == at { (at, copy.there.clone()) } else { (of, copy.here.clone()) };
         warnings.push(Warning {
-            path: Some(inputs[input].name.to_string()),
-            text: copy.text(&inputs[at], of == at),
+            path: Some(inputs[of].name.to_string()),
+            text: copy.text(&inputs[at]),
             is_error: false,
         });
-        left[input].push(range);
+        left[of].push(copy.here);
     }
     warnings.reverse();
     (left, warnings)
@@ -147,16 +143,15 @@ pub fn compare(inputs: &[Prepared], sightings: &[Sighting]) -> (Left, Vec<Warnin
 
 /// A stretch that stands in two files.
 struct Copy {
+    /// In the first of them.
     here: Range<u64>,
-    there: Range<u64>,
     times: Option<(Time, Time)>,
 }
 
 impl Copy {
-    fn text(&self, other: &Prepared, same: bool) -> String {
+    fn text(&self, other: &Prepared) -> String {
         let times = self.times.map_or_else(String::new, |(from, to)| format!(" from {from} to {to}"));
-        let place = if same { "further up".to_owned() } else { format!("in {}", other.name) };
-        format!("its lines{times} stand {place} too: they are read there alone")
+        format!("its lines{times} stand in {} too: they are read there alone", other.name)
     }
 }
 
@@ -166,44 +161,29 @@ fn copy(of: &Prepared, from: u64, at: &Prepared, offset: u64) -> io::Result<Opti
     let mut ours = Records::open(of, format, from)?;
     let mut theirs = Records::open(at, format, offset)?;
     let mut stamper = Stamper::new(&of.clock_at(0));
-    let mut last: Option<(Record, Record)> = None;
+    let mut last: Option<Record> = None;
     let mut count = 0u64;
     let mut first_time = None;
-    let mut ended = false;
-    loop {
+    let ended = loop {
         match (ours.next()?, theirs.next()?) {
             (Some(a), Some(b)) if a.hash == b.hash => {
-                // A file that begins with its own copy would be compared with itself.
-                if std::ptr::eq(of, at) && a.offset >= offset {
-                    break;
-                }
                 count += 1;
                 let time = a.naive.map(|naive| stamper.time(&naive));
                 first_time = first_time.or(time);
-                last = Some((a, b));
+                last = Some(a);
             }
-            (None, _) | (_, None) => {
-                ended = true;
-                break;
-            }
-            _ => {
-                // A copy may end in a torn line.
-                ended = ours.next()?.is_none() || theirs.next()?.is_none();
-                break;
-            }
+            (None, _) | (_, None) => break true,
+            // A copy may end in a torn line.
+            _ => break ours.next()?.is_none() || theirs.next()?.is_none(),
         }
-    }
-    let Some((a, b)) = last else { return Ok(None) };
+    };
+    let Some(last) = last else { return Ok(None) };
     // A few lines that agree in the midst of files that do not are no copy.
     if !ended && count < FEWEST {
         return Ok(None);
     }
-    let last_time = a.naive.map(|naive| stamper.time(&naive));
-    Ok(Some(Copy {
-        here: from..a.offset + 1,
-        there: offset..b.offset + 1,
-        times: first_time.zip(last_time.or(first_time)),
-    }))
+    let last_time = last.naive.map(|naive| stamper.time(&naive));
+    Ok(Some(Copy { here: from..last.offset + 1, times: first_time.zip(last_time.or(first_time)) }))
 }
 
 struct Record {

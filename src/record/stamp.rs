@@ -11,6 +11,9 @@ use super::Time;
 const DAY: i64 = 86_400;
 const WEEK: i64 = 7 * DAY;
 const HALF_YEAR: i64 = 183 * DAY;
+/// Reading forward, a stamp without a year that lies so far before the last one is of the next year: the log was silent
+/// until then. Lines that come late are late by less. Seconds.
+pub const SILENCE: i64 = 40 * DAY;
 
 /// The zone of stamps that do not name one.
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ pub struct Naive {
     pub year: Option<i64>,
     /// 1 to 12.
     pub month: u32,
-    /// 1 to 31; not held against the month's length.
+    /// 1 to 31; of a stamp without a year, the 29th of February is a day.
     pub day: u32,
     /// 0 to 86,400 (a leap second is the next minute's first).
     pub second_of_day: u32,
@@ -51,6 +54,18 @@ impl Naive {
     /// Seconds from 1970 to this date and time as if both were UTC, with `year` where the stamp has none.
     pub fn seconds(&self, year: i64) -> i64 {
         days_from_civil(self.year.unwrap_or(year), self.month, self.day) * DAY + i64::from(self.second_of_day)
+    }
+
+    /// Whether that year has this day.
+    pub fn exists_in(&self, year: i64) -> bool {
+        let year = self.year.unwrap_or(year);
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match self.month {
+            2 => 28 + u32::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        (1..=days).contains(&self.day)
     }
 
     /// A moment that is told in UTC.
@@ -137,7 +152,7 @@ impl Stamper {
     fn follow_year(&mut self, naive: &Naive) {
         let mut now = naive.seconds(self.year);
         if let Some(last) = self.last {
-            if now - last < -HALF_YEAR {
+            if now - last < -SILENCE {
                 self.year += 1;
             } else if now - last > HALF_YEAR {
                 let new_year = days_from_civil(self.year, 1, 1) * DAY;
@@ -218,7 +233,8 @@ fn iso(text: &[u8]) -> Option<(Naive, usize)> {
 }
 
 fn checked(naive: Naive, end: usize) -> Option<(Naive, usize)> {
-    let fits = (1..=12).contains(&naive.month) && (1..=31).contains(&naive.day);
+    // Of a year that is not told, it may be a leap one.
+    let fits = (1..=12).contains(&naive.month) && naive.exists_in(naive.year.unwrap_or(2000));
     fits.then_some((naive, end))
 }
 
