@@ -120,3 +120,37 @@ fn stretches_that_follow_each_other_or_look_alike_are_all_read() {
     let two = summary(&[], &[whole, other]);
     assert_eq!(two["totals"]["attempts"], 2 * value["totals"]["attempts"].as_u64().expect("a number"));
 }
+
+#[test]
+fn sources_are_named_by_map_config_and_without_their_service() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = |host: &str, name: &str| {
+        format!(
+            "2026-05-12T08:11:41Z {host} {name}/smtp[1]: 4bWx2k3Tq1z9sPq: to=<a@outlook.com>, \
+             relay=outlook-com.olc.protection.outlook.com[52.101.8.1]:25, delay=1, delays=0/0/0/1, dsn=2.6.0, \
+             status=sent (250 2.6.0 Queued mail for delivery)\n"
+        )
+    };
+    let log: String =
+        [("mta1", "out1"), ("mta2", "out1"), ("mta1", "out2")].map(|(h, n)| line(h, n)).concat();
+    let path = file(folder.path(), "mail.log", log);
+    let config = file(
+        folder.path(),
+        "config.toml",
+        "[sources]\nout1 = \"192.0.2.1\"\n\"mta2 out1\" = \"192.0.2.2\"\nout2 = \"192.0.2.3\"\n",
+    );
+    let map = file(folder.path(), "map", "out2 192.0.2.33\n");
+    let arguments =
+        ["--config", config.to_str().expect("a path"), "--source-map", map.to_str().expect("a path")];
+    let found = events(&arguments, std::slice::from_ref(&path));
+    let ips: Vec<&str> = found.iter().filter_map(|e| e["source_ip"].as_str()).collect();
+    assert_eq!(ips, ["192.0.2.1", "192.0.2.2", "192.0.2.33"]);
+    for (filter, count) in [("out1", 2), ("out1/smtp", 2), ("out2", 1), ("!out1", 1), ("ou", 0)] {
+        let found = events(&["--source", filter], std::slice::from_ref(&path));
+        assert_eq!(found.len(), count, "{filter}");
+        let value = summary(&["--source", filter], std::slice::from_ref(&path));
+        assert_eq!(value["totals"]["attempts"], count, "{filter}");
+    }
+    let bad = file(folder.path(), "bad.toml", "[sources]\n\"a b c\" = \"192.0.2.1\"\n");
+    output(eopwatch().args(["summary", "--config"]).args([&bad, &path]), 2);
+}

@@ -8,6 +8,7 @@ use super::filter::Filter;
 use super::names::{Belongs, Identity, NameTables, SourceKey, VerdictKey};
 use super::snapshot::{Bucket, Counts, DatacenterRow, DomainRow, ReplyRow, Series, SourceRow, Status};
 use super::tables::{Cell, CellKey, NO_TIME, PackedTime, Tables};
+use crate::attribute::known_as;
 use crate::microsoft::{Catalogue, Class, Platform};
 use crate::record::{Outcome, Time};
 
@@ -132,8 +133,8 @@ impl Allowed {
     fn new(filter: &Filter, names: &NameTables, learned: &Learned) -> Self {
         let source = |key: &SourceKey| {
             let label = learned.address(&key.identity()).map(|ip| ip.to_string());
-            let parts = [label.as_deref(), key.name.as_deref(), key.host.as_deref()];
-            filter.source.matches(parts.into_iter().flatten())
+            let [name, front] = key.name.as_deref().map_or([None; 2], known_as);
+            filter.source.matches([label.as_deref(), name, front, key.host.as_deref()].into_iter().flatten())
         };
         let verdict = |key: &VerdictKey| {
             let belongs = key.platform.name();

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::microsoft::is_public;
 
-pub use source_map::{BadSourceMap, SourceMap};
+pub use source_map::{BadSourceMap, SourceMap, known_as};
 
 /// How the sending address is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -79,10 +79,18 @@ pub fn identify(
 pub fn address_inside(name: &str) -> Option<IpAddr> {
     let bytes = name.as_bytes();
     (0..bytes.len())
-        .filter(|at| {
-            bytes[*at].is_ascii_digit() && (*at == 0 || !matches!(bytes[*at - 1], b'0'..=b'9' | b'.'))
-        })
+        .filter(|at| bytes[*at].is_ascii_digit() && begins(&bytes[..*at]))
         .find_map(|at| [b'.', b'-'].into_iter().find_map(|separator| literal_at(&bytes[at..], separator)))
+}
+
+/// Whether a number may be an address's first: the end of a longer row of numbers or of a version (`v3.11.2.1`) is not.
+fn begins(before: &[u8]) -> bool {
+    match before {
+        [.., b'0'..=b'9', b'.' | b'-'] | [.., b'0'..=b'9'] => false,
+        [.., a, b'v' | b'V'] => a.is_ascii_alphanumeric(),
+        [b'v' | b'V'] => false,
+        _ => true,
+    }
 }
 
 fn literal_at(text: &[u8], separator: u8) -> Option<IpAddr> {
@@ -96,6 +104,10 @@ fn literal_at(text: &[u8], separator: u8) -> Option<IpAddr> {
             at += 1;
         }
         let digits = text[at..].iter().take_while(|b| b.is_ascii_digit()).count();
+        // `smtp-01-02-03-04` counts something else.
+        if digits > 1 && text[at] == b'0' || i == 0 && text.get(at) == Some(&b'0') {
+            return None;
+        }
         *octet = std::str::from_utf8(text.get(at..at + digits)?).ok()?.parse().ok()?;
         at += digits;
     }
@@ -123,6 +135,10 @@ mod tests {
         assert_eq!(address_inside("postfix/out5/smtp"), None);
         assert_eq!(address_inside("release-1.2.3.4.5"), None);
         assert_eq!(address_inside("out-300.1.1.1"), None);
+        for name in ["postfix-1-2-3-4-5", "v3.11.2.1", "mta-v3.11.2.1", "smtp-01-02-03-04", "out-0.0.0.1"] {
+            assert_eq!(address_inside(name), None, "{name}");
+        }
+        assert_eq!(address_inside("srv192.0.2.64"), ip("192.0.2.64"));
     }
 
     #[test]

@@ -10,6 +10,11 @@ pub struct SourceMap {
     by_host_and_name: HashMap<(String, String), IpAddr>,
 }
 
+/// What a source's name may be called: `postfix-out1` stands for each of its services, such as `postfix-out1/smtp`.
+pub fn known_as(name: &str) -> [Option<&str>; 2] {
+    [Some(name), name.rsplit_once('/').map(|(front, _)| front)]
+}
+
 /// A line of the map that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {why} (write `NAME IP` or `HOST NAME IP`)")]
@@ -46,14 +51,20 @@ impl SourceMap {
         };
     }
 
+    /// Whether there is an entry of just this form.
+    pub fn has(&self, host: Option<&str>, name: &str) -> bool {
+        match host {
+            Some(host) => self.by_host_and_name.contains_key(&(host.to_owned(), name.to_owned())),
+            None => self.by_name.contains_key(name),
+        }
+    }
+
     /// The address that stands behind a name; without one for the name, that of the host.
     pub fn get(&self, host: Option<&str>, name: Option<&str>) -> Option<IpAddr> {
         if self.by_name.is_empty() && self.by_host_and_name.is_empty() {
             return None;
         }
-        // `postfix-out1` in the map stands for each of its services: `postfix-out1/smtp`.
-        let names =
-            name.into_iter().flat_map(|n| [Some(n), n.rsplit_once('/').map(|(front, _)| front)]).flatten();
+        let names = name.into_iter().flat_map(|name| known_as(name).into_iter().flatten());
         let exact = host.and_then(|host| {
             names.clone().find_map(|n| self.by_host_and_name.get(&(host.to_owned(), n.to_owned())))
         });

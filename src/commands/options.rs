@@ -100,10 +100,18 @@ fn source_map(file: Option<&Path>, config: &Config) -> Result<SourceMap, Failure
             SourceMap::parse(&text).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?
         }
     };
-    for (name, ip) in &config.sources {
+    for (key, ip) in &config.sources {
+        let (host, name) = match key.split_whitespace().collect::<Vec<_>>()[..] {
+            [name] => (None, name),
+            [host, name] => (Some(host), name),
+            _ => {
+                let text = format!("[sources]: {key:?} is neither a name nor a host and a name");
+                return Err(Failure::Usage(text));
+            }
+        };
         // The file that was named for this run beats the config.
-        if map.get(None, Some(name)).is_none() {
-            map.insert(None, name, *ip);
+        if !map.has(host, name) {
+            map.insert(host, name, *ip);
         }
     }
     Ok(map)

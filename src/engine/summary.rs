@@ -10,6 +10,7 @@ use crate::aggregate::{
     Filter, Identity, InputRow, Label, Learned, NameTables, Range, Snapshot, SourceRow, Status, Warning,
     answered, learn, reply_names, roll_up,
 };
+use crate::attribute::known_as;
 use crate::detect::{
     self, Family, LineRef, Observation, Onset, OnsetChange, OnsetStatus, ReplyNames, SourceNames,
 };
@@ -359,7 +360,8 @@ fn clipped(range: Option<(Time, Time)>, filter: &Filter) -> Option<(Time, Time)>
 
 /// Whether an event has to do with what a filter lets through.
 fn concerns(onset: &Onset, filter: &Filter) -> bool {
-    let sources = [onset.source_ip.as_deref(), onset.source_name.as_deref(), onset.host.as_deref()];
+    let [name, front] = onset.source_name.as_deref().map_or([None; 2], known_as);
+    let sources = [onset.source_ip.as_deref(), name, front, onset.host.as_deref()];
     let any = |patterns: &crate::aggregate::Patterns, values: &Option<Vec<String>>| {
         values.as_ref().is_none_or(|list| patterns.matches(list.iter().map(String::as_str)))
     };

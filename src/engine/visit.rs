@@ -7,7 +7,7 @@ use std::io;
 use std::net::IpAddr;
 
 use crate::aggregate::{Filter, Learned, SourceKey, reply_names};
-use crate::attribute::SourceEvidence;
+use crate::attribute::{SourceEvidence, known_as};
 use crate::microsoft::{self, Datacenter, Platform, is_public};
 use crate::record::{Attempt, Line, Reader, Record, domain_of};
 use crate::scan::Scanner;
@@ -230,7 +230,8 @@ impl Look<'_> {
     fn holds(&self, found: &Found<'_>, key: &SourceKey) -> bool {
         let filter = self.filter;
         let ip = found.source_ip.map(|ip| ip.to_string());
-        let sources = [ip.as_deref(), key.name.as_deref(), key.host.as_deref()];
+        let [name, front] = key.name.as_deref().map_or([None; 2], known_as);
+        let sources = [ip.as_deref(), name, front, key.host.as_deref()];
         let tag = found.judged.host_tag.map(|tag| String::from_utf8_lossy(tag));
         let datacenter = &found.datacenter;
         let places = [tag.as_deref(), datacenter.site.as_deref(), datacenter.forest.as_deref()];
