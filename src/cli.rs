@@ -106,7 +106,7 @@ pub struct TailArgs {
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// A code (5.7.1), a tag (S3140), a reply, a log line or a bounce; `-` reads it from stdin
-    #[arg(required_unless_present = "list", num_args = 1.., value_name = "CODE-OR-REPLY")]
+    #[arg(required_unless_present_any = ["list", "check"], num_args = 1.., value_name = "CODE-OR-REPLY")]
     pub input: Vec<String>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -114,6 +114,18 @@ pub struct ExplainArgs {
     /// Print the whole catalogue, a line each
     #[arg(long)]
     pub list: bool,
+    /// Try a file of your own replies on its examples, and say what they hide
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "input"])]
+    pub check: Option<PathBuf>,
+    /// Your own replies, before the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Settings (default: eopwatch/config.toml in the configuration folder)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Show no local parts of addresses anywhere
+    #[arg(long)]
+    pub mask: bool,
     /// When to use colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
@@ -166,6 +178,9 @@ pub struct ReadArgs {
     /// Table of names and the IPs that they stand for: `NAME IP` or `HOST NAME IP` a line
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub source_map: Option<PathBuf>,
+    /// Your own replies, before the built-in ones: `[[reply]]` tables (`explain --check` tries them)
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub rules: Option<PathBuf>,
     /// Zone of stamps without one (default: what Microsoft's own stamps tell, else the machine's)
     #[arg(long, value_name = "ZONE", help_heading = "Reading")]
     pub timezone: Option<String>,

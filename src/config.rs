@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::microsoft::rules::Rule;
+
 /// What the file may hold; every table is optional.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -16,6 +18,8 @@ pub struct Config {
     pub sources: BTreeMap<String, IpAddr>,
     pub detect: Detect,
     pub view: View,
+    /// The user's own replies.
+    pub reply: Vec<Rule>,
 }
 
 /// `[detect]`

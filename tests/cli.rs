@@ -374,3 +374,45 @@ fn a_pipe_is_read_once_and_events_still_know_what_the_whole_input_teaches() {
         }
     }
 }
+
+#[test]
+fn own_replies_come_first_in_events_summary_and_explain() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    let line = "2026-05-12T08:15:09Z mta1 postfix-out2/smtp[1]: 4bWx6n0Kz4z9sQL: to=<m@msn.com>, \
+        relay=msn-com.olc.protection.outlook.com[52.101.21.1]:25, delay=1, delays=0/0/0/1, dsn=5.7.999, status=bounced \
+        (host msn-com.olc.protection.outlook.com[52.101.21.1] said: 550 5.7.999 The moon is full (in reply to MAIL FROM \
+        command))\n";
+    let log = path("mail.log", line);
+    let own = "[[reply]]\nid = \"moon\"\nsmtp_code = 550\nenhanced_code = \"5.7.999\"\ntexts = [\"the moon is full\"]\n\
+        class = \"ip-block\"\nfix = \"Wait.\"\nlinks = [\"https://example.com/moon\"]\n\
+        example = \"550 5.7.999 The moon is full\"\n";
+    let rules = path("rules.toml", own);
+    let config = path("config.toml", &format!("[detect]\n\n{own}"));
+    assert_eq!(common::events(&[], std::slice::from_ref(&log))[0]["reply_id"], "unknown-5.7.999");
+    for (flag, file) in [("--rules", &rules), ("--config", &config)] {
+        let file = file.to_str().expect("a path");
+        let found = common::events(&[flag, file], std::slice::from_ref(&log));
+        assert_eq!((&found[0]["reply_id"], &found[0]["is_block"]), (&"moon".into(), &true.into()), "{flag}");
+        let value = common::summary(&[flag, file], std::slice::from_ref(&log));
+        assert_eq!((&value["replies"][0]["fix"], &value["totals"]["blocked"]), (&"Wait.".into(), &1.into()));
+        let mut command = eopwatch();
+        command.args(["explain", "--format", "json", flag, file, "550 5.7.999 the moon is FULL"]);
+        let value: serde_json::Value = serde_json::from_slice(&output(&mut command, 0).stdout).expect("JSON");
+        assert_eq!(value["matches"][0]["reply_id"], "moon");
+        assert_eq!(value["matches"][0]["evidence"], "your own rule");
+        assert_eq!(value["matches"][0]["links"][0], "https://example.com/moon");
+    }
+    let said = output(eopwatch().args(["explain", "--check"]).arg(&rules), 0);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "ok       moon: its example is this reply\n");
+    let wrong = path("wrong.toml", &own.replace("example = \"550 5.7.999 The", "example = \"550 5.7.1 A"));
+    let said = output(eopwatch().args(["explain", "--check"]).arg(&wrong), 1);
+    assert!(String::from_utf8_lossy(&said.stdout).contains("WRONG    moon: its example is taken for "));
+    let broken = path("broken.toml", &own.replace("ip-block", "ipblock"));
+    output(eopwatch().args(["summary", "--rules"]).args([&broken, &log]), 2);
+    output(eopwatch().args(["explain", "--check"]).arg(&broken), 2);
+}

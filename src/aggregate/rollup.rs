@@ -461,7 +461,7 @@ fn reply_rows(replies: HashMap<ReplyKey, ReplySum>, tables: &Tables) -> Vec<Repl
                 .filter_map(|id| examples.get(id))
                 .min_by_key(|e| (e.input, e.offset))
                 .map(|e| crate::text::escape_controls(&e.text));
-            let entry = Catalogue::builtin().entry(&key.id);
+            let entry = Catalogue::active().entry(&key.id);
             ReplyRow {
                 smtp_code: key.smtp_code,
                 enhanced_code: key.enhanced.map(|e| e.to_string()),

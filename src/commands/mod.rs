@@ -5,6 +5,7 @@ mod explain;
 mod onsets;
 mod options;
 mod output;
+mod rules;
 mod summary;
 mod tail;
 mod view;

@@ -16,6 +16,7 @@ use crate::engine::Options;
 use crate::record::{self, Zone};
 
 use super::output::Failure;
+use super::rules;
 
 /// What a reading command needs.
 pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options, Failure> {
@@ -65,10 +66,17 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
     })
 }
 
-/// The config, with its errors as the user should see them.
+/// The config of a reading command; the user's own replies are put to use.
 pub fn config(args: &ReadArgs) -> Result<Config, Failure> {
-    Config::load(args.config.as_deref())
-        .map_err(|(path, error)| Failure::Usage(format!("{}: {error}", path.display())))
+    load(args.config.as_deref(), args.rules.as_deref())
+}
+
+/// The config, with its errors as the user should see them; the user's own replies are put to use.
+pub fn load(config: Option<&Path>, own_replies: Option<&Path>) -> Result<Config, Failure> {
+    let config = Config::load(config)
+        .map_err(|(path, error)| Failure::Usage(format!("{}: {error}", path.display())))?;
+    rules::activate(own_replies, &config)?;
+    Ok(config)
 }
 
 fn patterns(list: &[String]) -> Result<Patterns, Failure> {

@@ -65,7 +65,7 @@ fn theme(args: &ViewArgs, config: &Config) -> Result<ThemeName, Failure> {
 
 /// What the catalogue says about a reply.
 fn advice(reply_id: &str) -> Option<Advice> {
-    let entry = Catalogue::builtin().entry(reply_id)?;
+    let entry = Catalogue::active().entry(reply_id)?;
     let code = entry.enhanced.as_ref().map_or_else(String::new, |e| format!(" {e}"));
     let tag = entry.tag.as_ref().map_or_else(String::new, |t| format!(" {t}"));
     Some(Advice {

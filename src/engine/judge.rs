@@ -46,7 +46,7 @@ pub fn judge_reply<'a>(attempt: &Attempt<'a>, platform: Option<Platform>) -> Jud
     let mut judged =
         Judged { platform, smtp_code, enhanced, verdict: Verdict::accepted(), host_tag: None, quoted: None };
     if attempt.outcome != Outcome::Delivered {
-        judged.verdict = Catalogue::builtin().classify(&attempt.answer);
+        judged.verdict = Catalogue::active().classify(&attempt.answer);
         if let Answer::Text(reply) = attempt.answer {
             judged.host_tag = microsoft::host_tag(reply);
             judged.quoted = microsoft::quoted_ip(reply);

@@ -60,7 +60,7 @@ pub fn text(explanation: &Explanation, width: usize) -> String {
 /// The catalogue, one line an entry: code, id, class, what platform, the words.
 pub fn list_text() -> String {
     let mut out = String::new();
-    for entry in Catalogue::builtin().entries() {
+    for entry in Catalogue::active().entries() {
         let code = match entry.enhanced {
             Some(code) => format!("{} {code}", entry.smtp_code),
             None => entry.smtp_code.to_string(),
@@ -79,7 +79,7 @@ pub fn list_text() -> String {
 
 /// The catalogue as the contract's matches, one for each entry.
 pub fn list_json() -> serde_json::Result<String> {
-    let matches: Vec<Match> = Catalogue::builtin()
+    let matches: Vec<Match> = Catalogue::active()
         .entries()
         .iter()
         .filter_map(|entry| crate::microsoft::explain(&entry.id).matches.into_iter().next())

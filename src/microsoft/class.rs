@@ -56,6 +56,22 @@ impl Class {
         matches!(self, Self::IpBlock | Self::SenderBlock)
     }
 
+    /// What a reply of this class says of the sender's standing, where nothing tells it better.
+    pub fn signal(self) -> Signal {
+        match self {
+            Self::IpBlock | Self::SenderBlock => Signal::Block,
+            Self::IpRate | Self::RateLimit | Self::NewSender => Signal::Throttle,
+            Self::AuthSpf | Self::AuthDkim | Self::AuthDmarc => Signal::Auth,
+            Self::Accepted
+            | Self::Recipient
+            | Self::Quota
+            | Self::ContentSpam
+            | Self::TenantPolicy
+            | Self::Protocol => Signal::Pass,
+            Self::Ptr | Self::TransientInfrastructure | Self::Connection | Self::Unknown => Signal::Skip,
+        }
+    }
+
     /// Microsoft slows the source down.
     pub fn is_throttle(self) -> bool {
         matches!(self, Self::IpRate | Self::RateLimit | Self::NewSender)

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Serialize;
 
-use super::catalogue::{
-    Catalogue, Certainty, Entry, Nested, ReplyCodes, Scope, Service, Temporality, Verdict, codes,
-};
+use super::catalogue::{Catalogue, Nested};
+use super::entry::{Entry, Scope, Service, Temporality, is_address};
+use super::verdict::{Certainty, ReplyCodes, Verdict, codes};
 use super::{Class, hosts};
 use crate::record::{Answer, Enhanced};
 
@@ -73,7 +73,7 @@ pub struct Match {
 
 /// Explains an input; see [`Input`].
 pub fn explain(input: &str) -> Explanation {
-    let catalogue = Catalogue::builtin();
+    let catalogue = Catalogue::active();
     let line = one_line(input);
     let explanation = |kind, matches, reply| Explanation {
         schema: "eopwatch.explain/1",
@@ -350,7 +350,9 @@ fn of_verdict(verdict: &Verdict<'static>, codes: ReplyCodes) -> Match {
 fn of_entry(entry: &'static Entry, certainty: Certainty, codes: ReplyCodes) -> Match {
     let links = entry.links.iter().filter_map(|id| super::link(id));
     let mut addresses: Vec<String> = Vec::new();
-    for address in links.clone().map(|link| &link.url).chain(links.filter_map(|link| link.former.as_ref())) {
+    let own = entry.links.iter().filter(|link| is_address(link));
+    let known = links.clone().map(|link| &link.url).chain(links.filter_map(|link| link.former.as_ref()));
+    for address in own.chain(known) {
         if !addresses.contains(address) {
             addresses.push(address.clone());
         }

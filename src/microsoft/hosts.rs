@@ -10,7 +10,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 use serde::Deserialize;
 
-use super::catalogue::codes_and_length;
+use super::verdict::codes_and_length;
 use super::{Platform, codes, data};
 use crate::record::Answer;
 

@@ -5,17 +5,20 @@
 mod catalogue;
 mod class;
 mod data;
+mod entry;
 pub mod explain;
+mod fold;
 pub mod hosts;
+pub mod rules;
+mod verdict;
 
-pub use catalogue::{
-    ACCEPTED, Catalogue, CatalogueError, Certainty, EnhancedRange, Entry, Evidence, NO_REPLY, Nested,
-    ReplyCodes, Scope, Service, Temporality, Verdict, codes,
-};
+pub use catalogue::{Catalogue, Nested};
 pub use class::{Class, Platform, Signal};
 pub use data::{ClassWords, Link, class_words, link, links};
+pub use entry::{CatalogueError, EnhancedRange, Entry, Evidence, Scope, Service, Temporality};
 pub use explain::explain;
 pub use hosts::{
     Bound, City, Datacenter, Relay, bound, city, datacenter, host_tag, is_consumer_domain, is_eop_address,
     is_public, is_reverse_name, mailbox_host, needles, quoted_ip, quoted_ips, region, region_name, relay,
 };
+pub use verdict::{ACCEPTED, Certainty, NO_REPLY, ReplyCodes, Verdict, codes};
