@@ -416,3 +416,15 @@ fn own_replies_come_first_in_events_summary_and_explain() {
     output(eopwatch().args(["summary", "--rules"]).args([&broken, &log]), 2);
     output(eopwatch().args(["explain", "--check"]).arg(&broken), 2);
 }
+
+#[test]
+fn a_filter_word_that_does_not_exist_is_an_error_not_an_empty_result() {
+    let sample = common::data("real-logs/postfix/mail.log.gz");
+    for (option, word) in [("--class", "ipblock"), ("--outcome", "rejected"), ("--platform", "!outlook")] {
+        let said = output(eopwatch().args(["summary", option, word]).arg(&sample), 2);
+        assert!(String::from_utf8_lossy(&said.stderr).contains("no such word (one of "), "{option}");
+    }
+    for (option, word) in [("--class", "ip-*"), ("--outcome", "!DELIVERED"), ("--platform", "gov")] {
+        output(eopwatch().args(["summary", option, word]).arg(&sample), 0);
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt;
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::record::Time;
+use crate::text::escape_controls;
 
 /// Patterns of one option: globs without case, alternatives of each other; a leading `!` excludes.
 #[derive(Clone, Debug, Default)]
@@ -34,11 +35,10 @@ impl Patterns {
             Some(rest) => (&mut self.exclude, rest),
             None => (&mut self.include, text),
         };
-        let glob = GlobBuilder::new(glob)
-            .case_insensitive(true)
-            .literal_separator(false)
-            .build()
-            .map_err(|e| BadPattern { text: text.to_owned(), why: e.kind().to_string() })?;
+        let glob =
+            GlobBuilder::new(glob).case_insensitive(true).literal_separator(false).build().map_err(|e| {
+                BadPattern { text: escape_controls(text.as_bytes()), why: e.kind().to_string() }
+            })?;
         list.push(Pattern { text: text.to_owned(), glob: glob.compile_matcher() });
         Ok(())
     }

@@ -13,7 +13,8 @@ use crate::cli::ReadArgs;
 use crate::config::Config;
 use crate::detect::Settings;
 use crate::engine::Options;
-use crate::record::{self, Zone};
+use crate::microsoft::{Class, Platform};
+use crate::record::{self, Outcome, Zone};
 
 use super::output::Failure;
 use super::rules;
@@ -39,10 +40,10 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         domain: patterns(&args.domain)?,
         sender_domain: patterns(&args.sender_domain)?,
         datacenter: patterns(&args.datacenter)?,
-        platform: patterns(&args.platform)?,
+        platform: patterns_of("--platform", &args.platform, &Platform::ALL.map(Platform::name))?,
         reply: patterns(&args.reply)?,
-        class: patterns(&args.class)?,
-        outcome: patterns(&args.outcome)?,
+        class: patterns_of("--class", &args.class, &Class::ALL.map(Class::name))?,
+        outcome: patterns_of("--outcome", &args.outcome, &Outcome::ALL.map(Outcome::name))?,
     };
     let mut detect = Settings::default();
     if let Some(alpha) = config.detect.false_alarms_a_day {
@@ -85,6 +86,21 @@ fn patterns(list: &[String]) -> Result<Patterns, Failure> {
         patterns.add(text).map_err(|e| Failure::Usage(e.to_string()))?;
     }
     Ok(patterns)
+}
+
+/// Patterns for one of a few words: one that fits none of them is a slip of the keyboard, and would find nothing.
+fn patterns_of(option: &str, list: &[String], words: &[&str]) -> Result<Patterns, Failure> {
+    for text in list {
+        let one = patterns(&[text.trim_start_matches('!').to_owned()])?;
+        if !words.iter().any(|word| one.matches([*word].into_iter())) {
+            let text = crate::text::escape_controls(text.as_bytes());
+            return Err(Failure::Usage(format!(
+                "{option} {text}: no such word (one of {})",
+                words.join(", ")
+            )));
+        }
+    }
+    patterns(list)
 }
 
 fn format(name: &str) -> Result<String, Failure> {

@@ -27,6 +27,28 @@ pub enum Class {
 }
 
 impl Class {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::Accepted,
+        Self::IpBlock,
+        Self::SenderBlock,
+        Self::IpRate,
+        Self::RateLimit,
+        Self::NewSender,
+        Self::AuthSpf,
+        Self::AuthDkim,
+        Self::AuthDmarc,
+        Self::Ptr,
+        Self::Recipient,
+        Self::Quota,
+        Self::ContentSpam,
+        Self::TenantPolicy,
+        Self::Protocol,
+        Self::TransientInfrastructure,
+        Self::Connection,
+        Self::Unknown,
+    ];
+
     /// The name in the contract.
     pub fn name(self) -> &'static str {
         match self {
@@ -94,6 +116,9 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Consumer, Self::M365, Self::Gov, Self::China, Self::Unknown];
+
     /// The name in the contract.
     pub fn name(self) -> &'static str {
         match self {

@@ -55,6 +55,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Delivered, Self::Deferred, Self::Bounced];
+
     /// The name in the contract.
     pub fn name(self) -> &'static str {
         match self {
