@@ -543,6 +543,9 @@ impl<'w, 'e> Task<'w, 'e> {
         let Self { worker, stats, input, reader, .. } = &mut self;
         reader.finish(&mut |offset, record| {
             if !worker.is_left_out(*input, offset) {
+                if let Record::Malformed { why } = record {
+                    stats.sample(offset, why, b"");
+                }
                 worker.record(stats, *input, offset, &record);
             }
         });

@@ -106,10 +106,14 @@ impl LiveFile<'_> {
         if let Some((scanner, reader)) = self.state.take() {
             task.resume(scanner, reader);
         } else if format.order() == Order::Sequential && self.tail.offset() > 0 {
-            // What stands at the top (PowerMTA's header) tells how to read the rest.
+            // What stands at the top (PowerMTA's header, Exchange's below its comments) tells how to read the rest.
             let head = self.tail.head().unwrap_or_default();
-            let end = memchr::memchr(b'\n', &head).unwrap_or(head.len());
-            task.introduce(&head[..end]);
+            for (index, line) in head.split(|byte| *byte == b'\n').enumerate() {
+                if index > 0 && line.first() != Some(&b'#') {
+                    break;
+                }
+                task.introduce(line);
+            }
         }
         let followed = self.tail.poll(&mut task);
         let (stats, scanner, reader) = task.suspend();

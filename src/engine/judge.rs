@@ -13,7 +13,7 @@ pub struct Judged<'a> {
     pub smtp_code: Option<u16>,
     pub enhanced: Option<Enhanced>,
     pub verdict: Verdict<'static>,
-    /// The last host tag of a reply that is no success.
+    /// The datacenter host: the last host tag of a reply that is no success, else who greeted.
     pub host_tag: Option<&'a [u8]>,
     /// The sending address that Microsoft quotes.
     pub quoted: Option<IpAddr>,
@@ -27,12 +27,12 @@ pub fn judge<'a>(attempt: &Attempt<'a>) -> Option<Judged<'a>> {
     if attempt.relay_port == Some(SUBMISSION) {
         return None;
     }
-    let platform = match microsoft::bound(
-        attempt.relay_host,
-        attempt.relay_ip,
-        &attempt.answer,
-        attempt.recipient_domain(),
-    ) {
+    let (ip, answer, domain) = (attempt.relay_ip, &attempt.answer, attempt.recipient_domain());
+    let bound = match (attempt.relay_host, attempt.greeting) {
+        (None, Some(greeting)) => microsoft::bound_by_greeting(greeting, ip, answer, domain),
+        (host, _) => microsoft::bound(host, ip, answer, domain),
+    };
+    let platform = match bound {
         Bound::Yes(platform) => Some(platform),
         Bound::No => return None,
         Bound::ByDomain => None,
@@ -52,10 +52,11 @@ pub fn judge_reply<'a>(attempt: &Attempt<'a>, platform: Option<Platform>) -> Jud
             judged.quoted = microsoft::quoted_ip(reply);
         }
     }
+    judged.host_tag = judged.host_tag.or(attempt.greeting);
     judged
 }
 
-/// The name that tells the datacenter: the host tag (true), else a relay's reverse name, which is no datacenter host.
+/// The name that tells the datacenter: the host tag or the greeting (true), else a relay's reverse name, which is no datacenter host.
 pub fn answering_host<'a>(attempt: &Attempt<'a>, judged: &Judged<'a>) -> Option<(&'a [u8], bool)> {
     let reverse = || attempt.relay_host.filter(|host| microsoft::is_reverse_name(host));
     judged.host_tag.map(|tag| (tag, true)).or_else(|| reverse().map(|host| (host, false)))
@@ -70,5 +71,59 @@ pub fn codes(answer: &Answer<'_>) -> (Option<u16>, Option<Enhanced>) {
         }
         Answer::Codes { smtp, enhanced } => (*smtp, *enhanced),
         Answer::Nobody => (None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::record::Mta;
+
+    fn attempt<'a>(greeting: &'a [u8], reply: &'a [u8], recipient: &'a [u8]) -> Attempt<'a> {
+        Attempt {
+            time: None,
+            mta: Mta("exchange"),
+            host: None,
+            queue_id: None,
+            source_ip: None,
+            source_name: None,
+            sender: None,
+            recipient: Some(recipient),
+            relay_host: None,
+            relay_ip: Some([198, 51, 100, 11].into()),
+            relay_port: Some(25),
+            outcome: if reply[0] == b'2' { Outcome::Delivered } else { Outcome::Bounced },
+            answer: Answer::Text(reply),
+            greeting: Some(greeting),
+        }
+    }
+
+    #[test]
+    fn who_greeted_answered() {
+        let edge = b"AM6EUR05FT041.mail.protection.outlook.com";
+        let place = |attempt: &Attempt<'_>| {
+            let judged = judge(attempt).unwrap();
+            let (host, is_tag) = answering_host(attempt, &judged).unwrap();
+            assert!(is_tag);
+            (String::from_utf8_lossy(host).into_owned(), judged.platform, microsoft::datacenter(host).forest)
+        };
+        // Without a tag, the greeting tells; a delivery's too.
+        for reply in [&b"550 5.4.1 Recipient address rejected: Access denied"[..], b"250 2.6.0 Queued mail for delivery"] {
+            assert_eq!(
+                place(&attempt(edge, reply, b"a@example.org")),
+                (String::from_utf8_lossy(edge).into_owned(), Some(Platform::Unknown), Some("eur05".into()))
+            );
+        }
+        // The tag comes first.
+        let tagged = b"550 5.4.1 No [DB1PEPF00039234.eurprd03.prod.outlook.com 2026-05-12T06:21:09.630Z 08DEA1B20C3D5006]";
+        let found = place(&attempt(edge, tagged, b"a@hotmail.com"));
+        assert_eq!((found.1, found.2.as_deref()), (Some(Platform::Consumer), Some("eurprd03")));
+        // Another's relay, whoever the recipient is, and whatever it passes on.
+        assert!(judge(&attempt(b"mx.example.net", tagged, b"a@hotmail.com")).is_none());
+        let mut address = attempt(b"mx.example.net", b"550 no", b"a@example.org");
+        address.relay_ip = Some([52, 101, 1, 1].into());
+        assert_eq!(judge(&address).unwrap().platform, Some(Platform::Unknown));
     }
 }

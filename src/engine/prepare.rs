@@ -167,6 +167,9 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
         None => record::guess(head),
     };
     if format.is_none() && !empty {
+        if let Some(text) = record::instead(head) {
+            return Ok(Opened::NoLog(text.to_owned()));
+        }
         return Ok(Opened::NoLog(format!(
             "no MTA log that eopwatch knows; looks like {} (try --mta NAME; --mta list shows the formats)",
             looks_like(head)

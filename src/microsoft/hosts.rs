@@ -633,6 +633,31 @@ pub fn bound(
     }
 }
 
+/// The same where the log names no relay, but by which name it greeted. Consumer mailboxes and tenants are greeted alike.
+pub fn bound_by_greeting(
+    greeting: &[u8],
+    relay_ip: Option<IpAddr>,
+    answer: &Answer<'_>,
+    recipient_domain: Option<&[u8]>,
+) -> Bound {
+    let by_address = bound(None, relay_ip, answer, recipient_domain);
+    if relay_ip.is_some_and(|ip| is_eop_address(ip) || !is_public(ip)) {
+        return by_address;
+    }
+    let platform = match name(greeting) {
+        Name::Microsoft(platform @ (Platform::Consumer | Platform::Gov | Platform::China)) => platform,
+        Name::Microsoft(_) => Platform::Unknown,
+        Name::Other if ends_as_tag(greeting) => Platform::Unknown,
+        Name::Submission | Name::Outbound | Name::Other => return Bound::No,
+    };
+    match recipient_domain {
+        Some(domain) if platform == Platform::Unknown && is_consumer_domain(domain) => {
+            Bound::Yes(Platform::Consumer)
+        }
+        _ => Bound::Yes(platform),
+    }
+}
+
 /// A bare address in place of a host name.
 fn is_address(host: &[u8]) -> bool {
     let host = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);

@@ -163,6 +163,8 @@ pub struct Attempt<'a> {
     pub outcome: Outcome,
     /// What was said.
     pub answer: Answer<'a>,
+    /// The name by which the remote server greeted, where the log has the whole session.
+    pub greeting: Option<&'a [u8]>,
 }
 
 impl<'a> Attempt<'a> {

@@ -129,6 +129,7 @@ pub(crate) fn read<'a>(
         relay_port: items.relay_port,
         outcome,
         answer,
+        greeting: None,
     })
 }
 

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use super::stamp::{self, Naive};
 use super::text::starts_with_code;
-use super::{Answer, Enhanced, Time};
+use super::{Answer, Enhanced, Record, Time};
 
 /// Text or number, as programs and their versions differ in it. What is neither counts as not there.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -140,18 +140,32 @@ pub(crate) fn reply<'a>(
         let _ = write!(scratch, " {enhanced}");
     }
     scratch.push(b' ');
-    let mut rest = text.as_bytes();
     // Some versions leave the code in the text.
-    if starts_with_code(rest) && rest.starts_with(&scratch[..3]) {
+    if starts_with_code(text.as_bytes()) && text.as_bytes().starts_with(&scratch[..3]) {
         scratch.clear();
     }
+    push_line(text, scratch);
+    Answer::Text(scratch)
+}
+
+/// Line breaks are blanks.
+pub(crate) fn one_line<'a>(text: &'a str, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    if memchr::memchr2(b'\r', b'\n', text.as_bytes()).is_none() {
+        return text.as_bytes();
+    }
+    scratch.clear();
+    push_line(text, scratch);
+    scratch
+}
+
+fn push_line(text: &str, scratch: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
     while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
         scratch.extend_from_slice(&rest[..at]);
         scratch.push(b' ');
         rest = if rest[at..].starts_with(b"\r\n") { &rest[at + 2..] } else { &rest[at + 1..] };
     }
     scratch.extend_from_slice(rest);
-    Answer::Text(scratch)
 }
 
 /// What is behind `"key":`, wherever in the line. A key inside a text has a backslash before its last quote.
@@ -174,17 +188,58 @@ pub(crate) fn share(head: &[u8], is_own: impl Fn(&[u8]) -> bool) -> f32 {
     for line in super::registry::whole_lines(head) {
         lines += 1;
         // The only line of a stretch may lack its beginning.
-        own += usize::from((object(line).is_some() || lines == 1) && is_own(line));
+        own += usize::from((elements(line).is_some() || lines == 1) && is_own(line));
     }
     if own * 2 <= lines { 0.0 } else { own as f32 / lines as f32 }
 }
 
-/// A line that begins an object, without what a crash left before it.
-pub(crate) fn object(line: &[u8]) -> Option<&[u8]> {
-    let line = super::syslog::trim(line);
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+/// A line from its object on: it may lie in an array that is written one object a line, or as a whole.
+pub(crate) fn elements(line: &[u8]) -> Option<&[u8]> {
+    let line = clean(line);
+    let line = line.strip_prefix(b"[").unwrap_or(line).trim_ascii_start();
+    let line = line.strip_prefix(b",").unwrap_or(line).trim_ascii_start();
     (line.first() == Some(&b'{')).then_some(line)
 }
+
+/// The objects of a line as text; told where it has none, unless it is blank or an array's bracket.
+pub(crate) fn text_of<'a>(line: &'a [u8], out: &mut dyn FnMut(Record<'_>)) -> Option<Cow<'a, str>> {
+    let elements = elements(line);
+    if elements.is_none() && !matches!(clean(line), b"" | b"[" | b"]") {
+        out(Record::Malformed { why: "not a JSON object" });
+    }
+    elements.map(String::from_utf8_lossy)
+}
+
+/// Reads each object of such a text; false where one is broken.
+pub(crate) fn each<'a, T: Deserialize<'a>>(text: &'a str, mut out: impl FnMut(T)) -> bool {
+    let mut rest = text;
+    while rest.starts_with('{') {
+        let mut objects = serde_json::Deserializer::from_str(rest).into_iter::<T>();
+        match objects.next() {
+            Some(Ok(object)) => {
+                let end = objects.byte_offset();
+                out(object);
+                rest = rest[end..].trim_start_matches([',', ']', ' ', '\t']);
+            }
+            _ => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// A line that begins an object, without what a crash left before it.
+pub(crate) fn object(line: &[u8]) -> Option<&[u8]> {
+    let line = clean(line);
+    (line.first() == Some(&b'{')).then_some(line)
+}
+
+fn clean(line: &[u8]) -> &[u8] {
+    let line = super::syslog::trim(line);
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii()
+}
+
+/// For the user.
+pub(crate) const BROKEN: &str = "a broken JSON record";
 
 /// Whether the line holds that key (quotes included).
 pub(crate) fn has(line: &[u8], key: &[u8]) -> bool {

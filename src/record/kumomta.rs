@@ -2,7 +2,7 @@
 //!
 //! | field | here |
 //! | --- | --- |
-//! | `type` | `Delivery`, `TransientFailure`, `Bounce`: outcome; others are no attempts |
+//! | `type` | `Delivery`, `TransientFailure`, `Bounce`: outcome; `OOB`, a bounce that came back, retells one; others are no attempts |
 //! | `event_time`, else `timestamp` | time |
 //! | `id`, `sender`, `recipient` (text or list) | queue id, sender, one attempt for each recipient |
 //! | `response` | reply, put together again as `code enhanced content` |
@@ -240,8 +240,10 @@ impl KumoReader {
             Some("Delivery") => Outcome::Delivered,
             Some("TransientFailure") => Outcome::Deferred,
             Some("Bounce") => Outcome::Bounced,
+            Some("OOB") => Outcome::Bounced,
             _ => return,
         };
+        let came_back = event.kind.text() == Some("OOB");
         // Into a mailbox, over LMTP, or whatever a script does.
         if event.delivery_protocol.text().is_some_and(|name| !name.to_ascii_uppercase().contains("SMTP")) {
             return;
@@ -252,6 +254,9 @@ impl KumoReader {
             return out(Record::Malformed { why: "a delivery without event_time or timestamp" });
         }
         let Some(response) = &event.response else {
+            if came_back {
+                return;
+            }
             return out(Record::Malformed { why: "a delivery without response" });
         };
         let content = response.content.text().unwrap_or_default();
@@ -262,7 +267,8 @@ impl KumoReader {
             }
             return;
         }
-        let peer = event.peer_address.as_ref();
+        // Who handed the bounce in is not who refused the message.
+        let peer = event.peer_address.as_ref().filter(|_| !came_back);
         let relay_ip = peer.and_then(|peer| peer.addr.bytes()).and_then(bare_ip);
         if relay_ip.is_some_and(is_here) {
             return;
@@ -274,6 +280,9 @@ impl KumoReader {
                 response.enhanced_code.as_ref().map(|code| Enhanced(code.class, code.subject, code.detail));
             json::reply(response.code.code(), enhanced, content, &mut self.scratch)
         };
+        if came_back && !matches!(answer, Answer::Text(_)) {
+            return;
+        }
         let attempt = Attempt {
             time,
             mta: MTA,
@@ -292,13 +301,18 @@ impl KumoReader {
             relay_port: None,
             outcome,
             answer,
+            greeting: None,
         };
         let recipients = event.recipient.all();
+        if recipients.is_empty() && came_back {
+            return;
+        }
         if recipients.is_empty() {
             return out(Record::Malformed { why: "a delivery without recipient" });
         }
         for recipient in recipients {
-            out(Record::Attempt(Attempt { recipient: Some(recipient.as_bytes()), ..attempt.clone() }));
+            let attempt = Attempt { recipient: Some(recipient.as_bytes()), ..attempt.clone() };
+            out(if came_back { Record::Retold(attempt) } else { Record::Attempt(attempt) });
         }
     }
 }

@@ -2,11 +2,17 @@
 //! registry that tells the formats apart by content. Knows nothing of Microsoft, files or tables.
 
 mod attempt;
+mod csv;
+mod exchange;
 mod exim;
 mod formats;
+mod greenarrow;
+mod halon;
 mod journald;
 mod json;
 mod kumomta;
+mod mailerq;
+mod momentum;
 mod pieces;
 mod postfix;
 mod powermta;
@@ -16,5 +22,5 @@ mod syslog;
 mod text;
 
 pub use attempt::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, domain_of};
-pub use registry::{Format, Line, Order, Reader, Seen, by_name, by_name_for, formats, guess};
+pub use registry::{Format, Line, Order, Reader, Seen, by_name, by_name_for, formats, guess, instead};
 pub use stamp::{Clock, Naive, Stamper, Zone};

@@ -85,6 +85,7 @@ pub(crate) fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
         relay_port: remote.port,
         outcome,
         answer,
+        greeting: None,
     })
 }
 

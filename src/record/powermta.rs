@@ -2,7 +2,7 @@
 //!
 //! | column | here |
 //! | --- | --- |
-//! | `type` | `d` delivered, `t` deferred, `b` bounced; others are no attempts |
+//! | `type` | `d` delivered, `t` deferred, `b` bounced; `rb`, a bounce that came back, retells one; others are no attempts |
 //! | `timeLogged` | time, with zone or as Unix seconds |
 //! | `rcpt`, `orig` | recipient, sender |
 //! | `dlvSourceIp`, `vmta` | sending IP, source name |
@@ -11,13 +11,13 @@
 //! | `dlvType` | other than `smtp`: a local hop |
 //!
 //! Not used: `bounceCat` and the words of `dsnStatus`, which are PowerMTA's guesses. The header stands at the top only, so
-//! one reader sees the whole file; lines without a header before them are taken to be in the default order.
-
-use std::ops::Range;
+//! one reader sees the whole file; lines without a header before them are taken to be in the default order. A record may
+//! lie on several lines.
 
 use memchr::{memchr, memmem, memrchr};
 
-use super::registry::{Format, Line, Order, Reader, whole_lines};
+use super::csv::{Field, Fields, Row, Rows, unquote};
+use super::registry::{Format, Line, Order, Reader, Seen, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, syslog};
@@ -69,6 +69,19 @@ const NAMES: [(&[u8], Column); COLUMNS] = [
 /// All types of records, to tell the format by.
 const TYPES: [&[u8]; 9] = [b"d", b"t", b"b", b"r", b"rb", b"rs", b"tq", b"f", b"p"];
 
+/// For the user, of a file that begins with a record.
+const ASSUMED: &str = "has no header line: its columns are taken to be in PowerMTA's default order (give the file from \
+    its beginning if it has one)";
+
+const NO_DEFERRALS: &str = "holds no deferrals: PowerMTA writes none unless told, so throttling cannot be seen (in the \
+    configuration: <acct-file FILE> records d,b,t </acct-file>)";
+const NO_SOURCE: &str = "does not tell the sending IP: add it to the columns (in the configuration: <acct-file FILE> \
+    record-fields d,b,t *,dlvSourceIp,vmta </acct-file>)";
+const DAEMON_LOG: &str = "PowerMTA's own log (pmta.log), which does not tell what became of each message: give the \
+    accounting file instead (that of <acct-file> in the configuration, often /var/log/pmta/acct.csv)";
+/// What tells the daemon's own log.
+const DAEMON_WORDS: [&[u8]; 4] = [b"PowerMTA", b"pmta", b"backoff mode", b"back-off mode"];
+
 const NO_HEADER: &str = "no header came before, and it is not in the default order";
 
 pub(crate) struct PowerMta;
@@ -106,8 +119,32 @@ impl Format for PowerMta {
             stamper: Stamper::new(clock),
             header: Header::read(DEFAULT_HEADER).unwrap_or_default(),
             seen: false,
+            told: false,
+            rows: Rows::default(),
             scratch: Vec::new(),
         })
+    }
+
+    fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
+        if seen.attempts() == 0 {
+            None
+        } else if seen.deferred == 0 {
+            Some(NO_DEFERRALS)
+        } else {
+            (seen.sourceless == seen.attempts()).then_some(NO_SOURCE)
+        }
+    }
+
+    fn instead(&self, head: &[u8]) -> Option<&'static str> {
+        let (mut lines, mut stamped) = (0usize, 0usize);
+        for line in whole_lines(head) {
+            let line = clean(line);
+            lines += 1;
+            let parsed = stamp::parse(line).filter(|(naive, _)| naive.year.is_some());
+            stamped += usize::from(parsed.is_some_and(|(_, end)| line.get(end) == Some(&b' ')));
+        }
+        let named = DAEMON_WORDS.iter().any(|word| memmem::find(head, word).is_some());
+        (named && stamped * 2 > lines).then_some(DAEMON_LOG)
     }
 
     /// Without the header: where it stands by default, else the first field that is a stamp.
@@ -180,58 +217,18 @@ impl Header {
         }
         Some(Self { roles })
     }
-}
 
-/// A field without its outer quotes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Field<'a> {
-    text: &'a [u8],
-    /// Quotes in it are still doubled.
-    doubled: bool,
-    /// It has quotes that do not close on this line.
-    open: bool,
-}
-
-/// Splits a line at the commas outside of quotes.
-struct Fields<'a> {
-    rest: Option<&'a [u8]>,
-}
-
-impl<'a> Fields<'a> {
-    fn of(line: &'a [u8]) -> Self {
-        Self { rest: Some(line) }
-    }
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Field<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Field<'a>> {
-        let rest = self.rest?;
-        if rest.first() != Some(&b'"') {
-            let end = memchr(b',', rest);
-            self.rest = end.map(|end| &rest[end + 1..]);
-            return Some(Field { text: &rest[..end.unwrap_or(rest.len())], doubled: false, open: false });
-        }
-        let (mut at, mut doubled) = (1, false);
-        loop {
-            let Some(quote) = memchr(b'"', &rest[at..]) else {
-                self.rest = None;
-                return Some(Field { text: &rest[1..], doubled, open: true });
-            };
-            at += quote;
-            if rest.get(at + 1) == Some(&b'"') {
-                doubled = true;
-                at += 2;
-                continue;
+    /// Whether a record of this order begins with the line.
+    fn begins(&self, line: &[u8]) -> bool {
+        let (mut known, mut timed) = (false, false);
+        for (role, field) in self.roles.iter().zip(Fields::of(line)) {
+            match role {
+                Some(Column::Type) => known = TYPES.contains(&field.text),
+                Some(Column::TimeLogged) => timed = whole_stamp(field).is_some(),
+                _ => {}
             }
-            let text = &rest[1..at];
-            // What some writers leave behind the closing quote is no part of it.
-            let comma = memchr(b',', &rest[at..]);
-            self.rest = comma.map(|comma| &rest[at + comma + 1..]);
-            return Some(Field { text, doubled, open: false });
         }
+        known && timed
     }
 }
 
@@ -240,30 +237,52 @@ struct PowerReader {
     header: Header,
     /// Whether a header came; else it is the default one.
     seen: bool,
+    /// Whether it was said that none came.
+    told: bool,
+    rows: Rows,
     scratch: Vec<u8>,
 }
 
 impl Reader for PowerReader {
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
         let row = clean(line.bytes);
-        if row.is_empty() {
-            return;
-        }
-        match self.row(row) {
-            Record::Irrelevant => {
-                if let Some(header) = Header::read(row) {
-                    self.header = header;
-                    self.seen = true;
-                } else if !self.seen && in_another_order(row) {
-                    out(line.offset, Record::Malformed { why: NO_HEADER });
-                }
-            }
-            record => out(line.offset, record),
-        }
+        let begins = self.rows.wait() && self.header.begins(row);
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.line(row, line.offset, begins, |row| self.read(&row, out));
+        self.rows = rows;
+    }
+
+    fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.finish(|row| self.read(&row, out));
     }
 }
 
 impl PowerReader {
+    fn read(&mut self, row: &Row<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
+        if row.bytes.is_empty() {
+            return;
+        }
+        let assumed = !self.seen && !self.told;
+        match self.row(row.bytes) {
+            Record::Irrelevant => {
+                if let Some(header) = Header::read(row.bytes) {
+                    self.header = header;
+                    self.seen = true;
+                } else if !self.seen && in_another_order(row.bytes) {
+                    out(row.offset, Record::Malformed { why: NO_HEADER });
+                }
+            }
+            record => {
+                if assumed && !matches!(record, Record::Malformed { .. }) {
+                    out(row.offset, Record::Note(ASSUMED));
+                }
+                out(row.offset, record);
+                self.told = true;
+            }
+        }
+    }
+
     fn row<'a>(&'a mut self, row: &'a [u8]) -> Record<'a> {
         let mut fields = [None::<Field<'a>>; COLUMNS];
         let mut open = false;
@@ -273,15 +292,16 @@ impl PowerReader {
             open |= field.open;
             let Some(role) = role else { continue };
             fields[*role as usize] = Some(field);
-            if *role == Column::Type && outcome(field.text).is_none() {
+            if *role == Column::Type && kind(field.text).is_none() {
                 return Record::Irrelevant;
             }
         }
-        let Some(outcome) = fields[Column::Type as usize].and_then(|field| outcome(field.text)) else {
+        let Some(kind) = fields[Column::Type as usize].and_then(|field| kind(field.text)) else {
             return Record::Irrelevant;
         };
+        let outcome = kind.outcome();
         if open {
-            return Record::Malformed { why: "quotes that do not close on this line" };
+            return Record::Malformed { why: "quotes that do not close" };
         }
         if count < self.header.roles.len() && self.seen {
             return Record::Malformed { why: "fewer columns than the header names" };
@@ -299,7 +319,7 @@ impl PowerReader {
         if !dlv_type.is_empty() && !dlv_type.eq_ignore_ascii_case(b"smtp") {
             return Record::Irrelevant;
         }
-        let spans = undouble(&fields, &mut self.scratch);
+        let spans = unquote(&fields, &mut self.scratch);
         let scratch = &self.scratch;
         let value = |column: Column| match &spans[column as usize] {
             Some(span) => &scratch[span.clone()],
@@ -315,6 +335,8 @@ impl PowerReader {
         let status = Enhanced::at_start(value(Column::DsnStatus)).map(|(enhanced, _)| enhanced);
         let answer = match diagnosis(value(Column::DsnDiag)) {
             Diagnosis::Reply(reply) => Answer::Text(reply),
+            // A bounce that tells no refusal.
+            _ if kind == Kind::CameBack => return Record::Irrelevant,
             // It answered, or it would not be delivered.
             _ if outcome == Outcome::Delivered => codes(status),
             Diagnosis::OwnWords if !reached => {
@@ -334,7 +356,7 @@ impl PowerReader {
             Diagnosis::Nothing | Diagnosis::NoReply => codes(status),
         };
         let given = |column: Column| Some(value(column)).filter(|value| !value.is_empty());
-        Record::Attempt(Attempt {
+        let attempt = Attempt {
             time: Some(time),
             mta: MTA,
             host: None,
@@ -348,35 +370,39 @@ impl PowerReader {
             relay_port: None,
             outcome,
             answer,
-        })
+            greeting: None,
+        };
+        if kind == Kind::CameBack { Record::Retold(attempt) } else { Record::Attempt(attempt) }
     }
 }
 
-fn outcome(kind: &[u8]) -> Option<Outcome> {
+/// The types of records that tell of attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Delivered,
+    Deferred,
+    Bounced,
+    CameBack,
+}
+
+impl Kind {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Delivered => Outcome::Delivered,
+            Self::Deferred => Outcome::Deferred,
+            Self::Bounced | Self::CameBack => Outcome::Bounced,
+        }
+    }
+}
+
+fn kind(kind: &[u8]) -> Option<Kind> {
     Some(match kind {
-        b"d" => Outcome::Delivered,
-        b"t" => Outcome::Deferred,
-        b"b" => Outcome::Bounced,
+        b"d" => Kind::Delivered,
+        b"t" => Kind::Deferred,
+        b"b" => Kind::Bounced,
+        b"rb" => Kind::CameBack,
         _ => return None,
     })
-}
-
-/// Writes the fields whose quotes are doubled into `scratch` as they were; gives where.
-fn undouble(fields: &[Option<Field<'_>>; COLUMNS], scratch: &mut Vec<u8>) -> [Option<Range<usize>>; COLUMNS] {
-    scratch.clear();
-    let mut spans = [const { None }; COLUMNS];
-    for (field, span) in fields.iter().zip(&mut spans) {
-        let Some(Field { text, doubled: true, .. }) = field else { continue };
-        let start = scratch.len();
-        let mut rest = *text;
-        while let Some(quote) = memchr(b'"', rest) {
-            scratch.extend_from_slice(&rest[..=quote]);
-            rest = rest.get(quote + 2..).unwrap_or(&[]);
-        }
-        scratch.extend_from_slice(rest);
-        *span = Some(start..scratch.len());
-    }
-    spans
 }
 
 /// What `dsnDiag` says.

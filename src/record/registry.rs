@@ -51,6 +51,11 @@ pub trait Format: Sync {
         let _ = seen;
         None
     }
+    /// What to give instead, where the bytes are of this MTA and hold no deliveries. Asked if no format fits.
+    fn instead(&self, head: &[u8]) -> Option<&'static str> {
+        let _ = head;
+        None
+    }
 }
 
 /// Counts of one input's attempts, Microsoft's and others'.
@@ -121,6 +126,11 @@ pub fn formats() -> &'static [&'static dyn Format] {
         &EXIM_JOURNAL,
         &super::powermta::POWERMTA,
         &super::kumomta::KUMOMTA,
+        &super::exchange::EXCHANGE,
+        &super::momentum::MOMENTUM,
+        &super::mailerq::MAILERQ,
+        &super::greenarrow::GREENARROW,
+        &super::halon::HALON,
     ];
     FORMATS
 }
@@ -128,6 +138,11 @@ pub fn formats() -> &'static [&'static dyn Format] {
 /// The format that fits the bytes best: the first 64 kB of a file, or any stretch of it. `None` where none fits.
 pub fn guess(head: &[u8]) -> Option<&'static dyn Format> {
     best(formats().iter().copied(), head)
+}
+
+/// For the user, of a file that no format fits: what it is, and what to give instead.
+pub fn instead(head: &[u8]) -> Option<&'static str> {
+    formats().iter().find_map(|format| format.instead(head))
 }
 
 /// The first format of that name.

@@ -49,8 +49,8 @@ pub(crate) fn shown(format: &dyn Format, log: &str) -> Vec<String> {
         |bytes: Option<&[u8]>| bytes.map_or("-".into(), |bytes| String::from_utf8_lossy(bytes).into_owned());
     let ip = |ip: Option<std::net::IpAddr>| ip.map_or("-".into(), |ip| ip.to_string());
     let mut found = Vec::new();
-    for bytes in log.split('\n').map(str::as_bytes) {
-        reader.line(Line { bytes, offset: 0 }, &mut |_, record| {
+    {
+        let mut show = |_: u64, record: Record<'_>| {
             found.push(match record {
                 Record::Attempt(attempt) | Record::Retold(attempt) => format!(
                     "{} {} {} {} {} {} {} {} {} {}",
@@ -74,7 +74,11 @@ pub(crate) fn shown(format: &dyn Format, log: &str) -> Vec<String> {
                 Record::Irrelevant => "irrelevant".into(),
                 Record::Malformed { why } => why.into(),
             });
-        });
+        };
+        for bytes in log.split('\n').map(str::as_bytes) {
+            reader.line(Line { bytes, offset: 0 }, &mut show);
+        }
+        reader.finish(&mut show);
     }
     found
 }
