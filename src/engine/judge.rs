@@ -110,7 +110,10 @@ mod tests {
             (String::from_utf8_lossy(host).into_owned(), judged.platform, microsoft::datacenter(host).forest)
         };
         // Without a tag, the greeting tells; a delivery's too.
-        for reply in [&b"550 5.4.1 Recipient address rejected: Access denied"[..], b"250 2.6.0 Queued mail for delivery"] {
+        for reply in [
+            &b"550 5.4.1 Recipient address rejected: Access denied"[..],
+            b"250 2.6.0 Queued mail for delivery",
+        ] {
             assert_eq!(
                 place(&attempt(edge, reply, b"a@example.org")),
                 (String::from_utf8_lossy(edge).into_owned(), Some(Platform::Unknown), Some("eur05".into()))

@@ -18,7 +18,8 @@ pub use data::{ClassWords, Link, class_words, link, links};
 pub use entry::{CatalogueError, EnhancedRange, Entry, Evidence, Scope, Service, Temporality};
 pub use explain::explain;
 pub use hosts::{
-    Bound, City, Datacenter, Relay, bound, bound_by_greeting, city, datacenter, host_tag, is_consumer_domain, is_eop_address,
-    is_public, is_reverse_name, mailbox_host, needles, quoted_ip, quoted_ips, region, region_name, relay,
+    Bound, City, Datacenter, Relay, bound, bound_by_greeting, city, datacenter, host_tag, is_consumer_domain,
+    is_eop_address, is_public, is_reverse_name, mailbox_host, needles, quoted_ip, quoted_ips, region,
+    region_name, relay,
 };
 pub use verdict::{ACCEPTED, Certainty, NO_REPLY, ReplyCodes, Verdict, codes};

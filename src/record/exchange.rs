@@ -52,7 +52,8 @@ const TRACKING: &[u8] = b"date-time,client-ip,client-hostname,server-ip,server-h
 /// For the user.
 const RECEIVES: &str = "holds what this server received: what it sent is in the protocol log of its send connectors \
     (ProtocolLog\\SmtpSend; Set-SendConnector -ProtocolLoggingLevel Verbose)";
-const ASSUMED: &str = "has no #Fields line: the columns of message tracking are taken to be those of Exchange 2019";
+const ASSUMED: &str =
+    "has no #Fields line: the columns of message tracking are taken to be those of Exchange 2019";
 
 /// Begins the statuses that pass on another server's reply.
 const PASSED_ON: &[u8] = b"Primary target IP address responded with: \"";
@@ -293,7 +294,10 @@ impl ExchangeReader {
             return out(row.offset, Record::Malformed { why: "a record that does not begin with its time" });
         };
         let Some(kind) = self.named.or_else(|| kind_of_row(row.bytes)) else {
-            return out(row.offset, Record::Malformed { why: "a record of neither log, and no #Fields line" });
+            return out(
+                row.offset,
+                Record::Malformed { why: "a record of neither log, and no #Fields line" },
+            );
         };
         let roles = match kind {
             Kind::Protocol => &self.protocol.roles,
@@ -310,7 +314,9 @@ impl ExchangeReader {
         }
         let fewer = count < roles.len();
         let raw = |column: Column| fields[column as usize].map_or(&[][..], |field| field.text);
-        if kind == Kind::Tracking && (raw(Column::Source) != b"SMTP" || outcome(raw(Column::EventId)).is_none()) {
+        if kind == Kind::Tracking
+            && (raw(Column::Source) != b"SMTP" || outcome(raw(Column::EventId)).is_none())
+        {
             return;
         }
         if open || fewer {
@@ -459,7 +465,8 @@ fn tracking(time: Time, values: &Values<'_>, out: &mut dyn FnMut(Record<'_>)) {
         out(Record::Attempt(Attempt {
             time: Some(time),
             mta: MTA,
-            host: given(Column::ClientHostname).or_else(|| given(Column::ServerHostname).filter(|_| !delivered)),
+            host: given(Column::ClientHostname)
+                .or_else(|| given(Column::ServerHostname).filter(|_| !delivered)),
             queue_id: given(Column::InternalMessageId),
             source_ip: parse_ip(value(Column::ClientIp)).filter(|_| delivered),
             source_name: given(Column::ConnectorId),
@@ -517,8 +524,9 @@ impl<'a> Status<'a> {
         let mut status = Self::default();
         // A reply may hold braces: only what begins the next pair ends a value.
         loop {
-            let end = memchr::memchr_iter(b'}', rest)
-                .find(|at| matches!(&rest[at + 1..], [b';', b'{', next @ ..] if is_key(next)) || rest[at + 1..].starts_with(b"]"));
+            let end = memchr::memchr_iter(b'}', rest).find(|at| {
+                matches!(&rest[at + 1..], [b';', b'{', next @ ..] if is_key(next)) || &rest[at + 1..] == b"]"
+            });
             let pair = &rest[..end.unwrap_or(rest.len())];
             if let Some(equals) = memchr(b'=', pair) {
                 let value = &pair[equals + 1..];

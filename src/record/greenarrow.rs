@@ -42,7 +42,8 @@ impl Format for GreenArrow {
 
     fn score(&self, head: &[u8]) -> f32 {
         json::share(head, |line| {
-            json::has(line, b"\"outmtaid\"") || json::has(line, b"\"msguid\"") && json::has(line, b"\"channel\"")
+            json::has(line, b"\"outmtaid\"")
+                || json::has(line, b"\"msguid\"") && json::has(line, b"\"channel\"")
         })
     }
 

@@ -130,7 +130,8 @@ impl HalonReader {
         self.recipient.extend_from_slice(event.recipient_localpart.bytes().unwrap_or_default());
         self.recipient.push(b'@');
         self.recipient.extend_from_slice(domain);
-        let enhanced = event.result_enhanced.bytes().and_then(Enhanced::at_start).map(|(enhanced, _)| enhanced);
+        let enhanced =
+            event.result_enhanced.bytes().and_then(Enhanced::at_start).map(|(enhanced, _)| enhanced);
         let reason = event.result_reason.text().unwrap_or_default();
         let answer = match json::reply(event.result_code.code(), enhanced, reason, &mut self.scratch) {
             Answer::Nobody if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced },

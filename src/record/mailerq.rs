@@ -132,15 +132,12 @@ impl MailerQReader {
             _ => Outcome::Deferred,
         };
         let enhanced = last.status.bytes().and_then(Enhanced::at_start).map(|(enhanced, _)| enhanced);
-        let answer = match json::reply(
-            code,
-            enhanced,
-            last.description.text().unwrap_or_default(),
-            &mut self.scratch,
-        ) {
-            Answer::Nobody if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced },
-            answer => answer,
-        };
+        let answer =
+            match json::reply(code, enhanced, last.description.text().unwrap_or_default(), &mut self.scratch)
+            {
+                Answer::Nobody if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced },
+                answer => answer,
+            };
         out(Record::Attempt(Attempt {
             time: Some(time),
             mta: MTA,

@@ -26,7 +26,8 @@ pub(crate) static MOMENTUM: Momentum = Momentum;
 const SAMPLE: &str = "1778570410@20/00-25593-CBD987F3@00/00-03736-F4101B54@00/00-04532-A3456B54@T@hotmail.com@0@group-a\
     @vip-61@5@0@0.91@198.51.100.12@451 4.4.1 [internal] connection timed out";
 
-const NO_SOURCE: &str = "names no sending IP, only its binding: tell the addresses with --source-map (`BINDING IP` a line)";
+const NO_SOURCE: &str =
+    "names no sending IP, only its binding: tell the addresses with --source-map (`BINDING IP` a line)";
 
 /// The most fields that a line has before its text.
 const MOST: usize = 15;
@@ -71,7 +72,8 @@ impl Format for Momentum {
 
     fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
         let line = syslog::trim(line);
-        let (naive, end) = line.first().filter(|byte| byte.is_ascii_digit()).and_then(|_| stamp::parse(line))?;
+        let (naive, end) =
+            line.first().filter(|byte| byte.is_ascii_digit()).and_then(|_| stamp::parse(line))?;
         (line.get(end) == Some(&b'@')).then_some(naive)
     }
 
@@ -179,8 +181,10 @@ impl MomentumReader {
             Answer::Text(rest)
         };
         // The domain alone is an address without its local part.
-        let recipient = if retold { fields.pair(5) } else { &line[fields.starts[5] - 1..fields.starts[6] - 1] };
-        let sender = retold.then(|| fields.pair(7)).map(|sender| if sender == b"@" { &[][..] } else { sender });
+        let recipient =
+            if retold { fields.pair(5) } else { &line[fields.starts[5] - 1..fields.starts[6] - 1] };
+        let sender =
+            retold.then(|| fields.pair(7)).map(|sender| if sender == b"@" { &[][..] } else { sender });
         self.scratch.clear();
         let recipient = unescape(recipient, &mut self.scratch);
         let split = self.scratch.len();

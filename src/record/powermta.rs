@@ -14,7 +14,7 @@
 //! one reader sees the whole file; lines without a header before them are taken to be in the default order. A record may
 //! lie on several lines.
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use super::csv::{Field, Fields, Row, Rows, unquote};
 use super::registry::{Format, Line, Order, Reader, Seen, whole_lines};
@@ -218,8 +218,12 @@ impl Header {
         Some(Self { roles })
     }
 
-    /// Whether a record of this order begins with the line.
+    /// Whether a record of this order begins with the line. What goes on in the first column has the same fields behind
+    /// it, but one quote more.
     fn begins(&self, line: &[u8]) -> bool {
+        if memchr_iter(b'"', line).count() % 2 == 1 {
+            return false;
+        }
         let (mut known, mut timed) = (false, false);
         for (role, field) in self.roles.iter().zip(Fields::of(line)) {
             match role {

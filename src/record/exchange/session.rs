@@ -143,13 +143,8 @@ impl Sessions {
         let begun_before = step.event != b"+" && sequence.is_none_or(|number| number > FIRST_NUMBERS);
         // The id stands in both maps.
         let held = 2 * step.session.len() + 4 * ENTRY;
-        let session = Session {
-            number: self.next,
-            held,
-            begun_before,
-            greeted: begun_before,
-            ..Session::default()
-        };
+        let session =
+            Session { number: self.next, held, begun_before, greeted: begun_before, ..Session::default() };
         self.held += held;
         self.by_number.insert(self.next, step.session.into());
         self.by_id.insert(step.session.into(), session);
@@ -202,6 +197,8 @@ impl Session {
             Command::Hello
         } else {
             if verb(b"RSET") {
+                self.held -=
+                    self.taken.iter().map(|recipient| recipient.address.len() + ENTRY).sum::<usize>();
                 self.taken.clear();
             }
             Command::Other
@@ -220,7 +217,8 @@ impl Session {
             return true;
         }
         if !starts_with_code(data) {
-            let is_command = |name: &[u8]| data.get(..name.len()).is_some_and(|verb| verb.eq_ignore_ascii_case(name));
+            let is_command =
+                |name: &[u8]| data.get(..name.len()).is_some_and(|verb| verb.eq_ignore_ascii_case(name));
             if [&b"EHLO"[..], b"HELO", b"MAIL FROM:", b"RCPT TO:"].iter().any(|name| is_command(name)) {
                 self.received = true;
                 out(Settled::Received);
@@ -343,7 +341,8 @@ impl Session {
     fn refuse_all(&mut self, transaction: u32, reply: &[u8], out: &mut Out<'_>) {
         let mut some = false;
         for index in 0..self.asked.len() {
-            let is_of = self.asked[index].as_ref().is_some_and(|recipient| recipient.transaction == transaction);
+            let is_of =
+                self.asked[index].as_ref().is_some_and(|recipient| recipient.transaction == transaction);
             if is_of && let Some(recipient) = self.asked[index].take() {
                 self.held -= recipient.address.len() + ENTRY;
                 self.emit(Some(&recipient), reply, out);

@@ -15,6 +15,7 @@ fn read(format: &dyn Format, log: &[u8]) -> Vec<(u64, String)> {
                 other => format!("{other:?}"),
             },
             Record::Malformed { why } => why.into(),
+            Record::Note(_) => return,
             other => format!("{other:?}"),
         };
         found.push((offset, shown));

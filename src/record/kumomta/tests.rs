@@ -44,9 +44,17 @@ fn records_of_all_kinds() {
         assert!(base.contains(from));
         read(&base.replace(from, to)).join("|")
     };
-    for kind in ["Reception", "Expiration", "AdminBounce", "OOB", "Feedback", "SomethingNew"] {
+    for kind in ["Reception", "Expiration", "AdminBounce", "Feedback", "SomethingNew"] {
         assert_eq!(with("Bounce", kind), "");
     }
+    // A bounce that came back: whoever handed it in is not the relay.
+    let came_back = with("Bounce", "OOB");
+    assert_eq!(came_back.matches(" - - bounced 550 SC-001 (X) no \"q\"").count(), 2, "{came_back}");
+    assert_eq!(read(&base.replace("Bounce", "OOB").replace("550", "null")), [""; 0]);
+    let mut reader = KUMOMTA.reader(&Clock { zone: crate::record::Zone::Fixed(0), year: 2026 });
+    reader.line(Line { bytes: base.replace("Bounce", "OOB").as_bytes(), offset: 0 }, &mut |_, record| {
+        assert!(matches!(record, Record::Retold(_)));
+    });
     let own = |words: &str| with(r#"SC-001 (X)\nno \"q\""#, &format!("KumoMTA internal: {words}"));
     assert_eq!(own("returning message"), "");
     assert!(own("failed to connect to any candidate hosts: x").ends_with("bounced Nobody"));

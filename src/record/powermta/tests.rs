@@ -31,7 +31,8 @@ fn documented_lines() {
     assert!(found[4].ends_with(" 08DEA1B20C3D5005]"), "{}", found[4]);
     // The same without its header, with a BOM, with CRLF.
     let (header, rows) = DOCUMENTED.split_once('\n').unwrap();
-    assert_eq!(read(rows), found);
+    let (note, without) = (read(rows)[0].clone(), read(rows)[1..].to_vec());
+    assert_eq!((note.as_str(), without), (ASSUMED, found.clone()));
     assert_eq!(read(&format!("\u{feff}{}", DOCUMENTED.replace('\n', "\r\n"))), found);
     assert_eq!(header.as_bytes(), DEFAULT_HEADER);
 }
@@ -75,13 +76,16 @@ fn rows_of_all_kinds() {
         // Local hops, other types.
         ("mx (10.0.0.1),b,smtp,a@b,1778567401,smtp;550 no,,", ""),
         (",d,file,a@b,1778567401,,,", ""),
-        (",rb,smtp,a@b,1778567401,smtp;550 no,,", ""),
+        // A bounce that came back, with a refusal and without.
+        (
+            "mx.example,rb,,a@b,1778567401,smtp;550 no,,",
+            "2026-05-12T06:30:01Z - - - - a@b mx.example - bounced 550 no",
+        ),
+        (",rb,,a@b,1778567401,x-unix;full,5.2.2 (x),", ""),
+        (",rb,,a@b,1778567401,,5.0.0 (x),", ""),
         (",tq,,,1778567401,smtp;451 no,,", ""),
         // Broken.
-        (
-            "mx (198.51.100.1),b,smtp,a@b,1778567401,\"smtp;550 5.7.1 a",
-            "quotes that do not close on this line",
-        ),
+        ("mx (198.51.100.1),b,smtp,a@b,1778567401,\"smtp;550 5.7.1 a", "quotes that do not close"),
         ("mx (198.51.100.1),b,smtp,a@b", "fewer columns than the header names"),
         ("mx (198.51.100.1),b,smtp,a@b,yesterday,smtp;550 no,,", "a timeLogged that is no time"),
     ] {
@@ -110,8 +114,69 @@ fn stamps_and_guesses() {
     assert_eq!(guess(odd.as_bytes()).unwrap().name(), "powermta");
 }
 
+#[test]
+fn a_bounce_that_came_back_retells() {
+    let mut reader = POWERMTA.reader(&Clock { zone: Zone::Fixed(0), year: 2026 });
+    let mut retold = Vec::new();
+    for line in
+        ["type,timeLogged,rcpt,dsnDiag", "rb,1778567401,a@b,smtp;550 no", "b,1778567401,a@b,smtp;550 no"]
+    {
+        reader.line(Line { bytes: line.as_bytes(), offset: 0 }, &mut |_, record| {
+            retold.push(matches!(record, Record::Retold(_)));
+        });
+    }
+    assert_eq!(retold, [true, false]);
+}
+
+#[test]
+fn records_over_several_lines() {
+    let header = "type,timeLogged,rcpt,dsnDiag,dsnMta\n";
+    let first = "b,1778567401,a@b,\"smtp;550 5.7.1 one\r\n\"\"two\"\", three\nfour\",mx\n";
+    let second = "d,1778567402,c@d,smtp;250 ok,mx\n";
+    let expected = [
+        "2026-05-12T06:30:01Z - - - - a@b mx - bounced 550 5.7.1 one \"two\", three four",
+        "2026-05-12T06:30:02Z - - - - c@d mx - delivered 250 ok",
+    ];
+    assert_eq!(read(&format!("{header}{first}{second}")), expected);
+    // The record begins where its first line does.
+    let mut reader = POWERMTA.reader(&Clock { zone: Zone::Fixed(0), year: 2026 });
+    let mut offsets = Vec::new();
+    for (offset, line) in format!("{header}{first}{second}").lines().enumerate() {
+        reader.line(Line { bytes: line.as_bytes(), offset: offset as u64 }, &mut |at, _| offsets.push(at));
+    }
+    assert_eq!(offsets, [1, 4]);
+    // A record that was cut takes nothing of those behind it.
+    let cut = "b,1778567401,a@b,\"smtp;550 5.7.1 one\n";
+    assert_eq!(
+        read(&format!("{header}{cut}{second}{second}")),
+        ["quotes that do not close", expected[1], expected[1]]
+    );
+    // One that never ends is given up.
+    let endless = format!("{header}{cut}{}", "words\n".repeat(20_000));
+    assert_eq!(read(&endless), ["quotes that do not close"]);
+    assert_eq!(read(&format!("{endless}{second}"))[1], expected[1]);
+}
+
+#[test]
+fn what_a_file_does_not_show_is_told() {
+    let seen = Seen { delivered: 3, bounced: 1, ..Seen::default() };
+    assert_eq!(POWERMTA.blind_spot(&seen), Some(NO_DEFERRALS));
+    assert_eq!(POWERMTA.blind_spot(&Seen { deferred: 1, ..seen }), None);
+    assert_eq!(POWERMTA.blind_spot(&Seen { deferred: 1, sourceless: 5, ..seen }), Some(NO_SOURCE));
+    assert_eq!(POWERMTA.blind_spot(&Seen::default()), None);
+    // The daemon's own log.
+    let log = "2026-05-12 08:00:00 Starting PowerMTA v5.0r8, Copyright\n2026-05-12 08:00:01 Listening for SMTP on 0.0.0.0:25\n\
+        2026-05-12 08:20:01 entering backoff mode for hotmail.com/vmta-1\n";
+    assert!(guess(log.as_bytes()).is_none());
+    assert!(crate::record::instead(log.as_bytes()).unwrap().contains("accounting file"));
+    assert!(
+        crate::record::instead(b"2026-05-12 08:20:01 INFO started\n2026-05-12 08:20:02 INFO stopped\n")
+            .is_none()
+    );
+}
+
 fn quoted(field: &str, always: bool) -> String {
-    if always || field.contains([',', '"']) {
+    if always || field.contains([',', '"', '\n']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {
         field.to_owned()
@@ -128,6 +193,7 @@ proptest! {
         for bytes in log.split(|byte| *byte == b'\n') {
             reader.line(Line { bytes, offset: 0 }, &mut |_, _| {});
         }
+        reader.finish(&mut |_, _| {});
         POWERMTA.score(&log);
     }
 
@@ -136,7 +202,7 @@ proptest! {
         order in Just(NAMES.to_vec()).prop_shuffle(),
         kind in 0..3usize,
         local in "[a-z\",@ ]{1,8}",
-        diag in "55[0-9] [ -~]{0,40}[!-~]",
+        diag in "55[0-9] [ -~\né]{0,40}[!-~]",
         vmta in "[a-z0-9-]{1,9}",
         ip in any::<[u8; 4]>(),
         seconds in 1_000_000_000..2_000_000_000i64,
@@ -161,6 +227,6 @@ proptest! {
         let log = format!("{}\n{}\n", names.join(","), row.join(","));
         let time = crate::record::Time::from_seconds(seconds);
         let outcome = ["delivered", "deferred", "bounced"][kind];
-        prop_assert_eq!(read(&log), [format!("{time} - {ip} {vmta} n@example.com {rcpt} mx.outlook.com {ip} {outcome} {diag}")]);
+        prop_assert_eq!(read(&log), [format!("{time} - {ip} {vmta} n@example.com {rcpt} mx.outlook.com {ip} {outcome} {}", diag.replace('\n', " "))]);
     }
 }
