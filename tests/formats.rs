@@ -1,11 +1,12 @@
 //! Which MTA wrote a log is told by any stretch of it, for all formats that there are.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use eopwatch::record::{formats, guess};
+use eopwatch::record::{Format, formats, guess};
 use eopwatch::source::open_stream;
 
 const PART: usize = 64 * 1024;
@@ -37,7 +38,7 @@ fn unpacked(path: &Path) -> Vec<u8> {
 }
 
 fn name_of(bytes: &[u8]) -> Option<&'static str> {
-    guess(bytes).map(|format| format.name())
+    guess(bytes).map(Format::name)
 }
 
 /// Of the whole folder `haraka-json` are Haraka's, of `exim-plain` Exim's; `mbox` holds bounces.

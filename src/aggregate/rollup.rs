@@ -310,7 +310,9 @@ fn in_range(key: &CellKey, width_s: Option<i64>, filter: &Filter) -> bool {
 /// The place that the relay's address stands for, where the record itself names no forest.
 fn learned_place(key: &CellKey, names: &NameTables, learned: &Learned) -> Option<u32> {
     let place = &names.places.values()[key.place as usize];
-    if place.forest.is_some() || place.host.is_some() {
+    // Who greeted may have a name that tells no forest.
+    let greeted = || names.verdicts.values()[key.verdict as usize].class == Class::Accepted;
+    if place.forest.is_some() || place.host.is_some() && !greeted() {
         return None;
     }
     let ip = names.relays.values()[key.relay as usize]?;

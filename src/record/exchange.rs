@@ -483,7 +483,7 @@ fn tracking(time: Time, values: &Values<'_>, out: &mut dyn FnMut(Record<'_>)) {
 }
 
 /// Parts between semicolons outside of quotes, where each fits.
-fn parts<'a>(text: &'a [u8], fits: impl Fn(&[u8]) -> bool) -> Vec<&'a [u8]> {
+fn parts(text: &[u8], fits: impl Fn(&[u8]) -> bool) -> Vec<&[u8]> {
     let (mut found, mut start, mut quoted) = (Vec::new(), 0, false);
     for (at, byte) in text.iter().enumerate() {
         match byte {

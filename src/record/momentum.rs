@@ -13,7 +13,7 @@
 
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::registry::{Format, Line, Order, Reader, Seen, whole_lines};
+use super::registry::{Format, Line, Order, Reader, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record, syslog};
@@ -25,9 +25,6 @@ pub(crate) static MOMENTUM: Momentum = Momentum;
 
 const SAMPLE: &str = "1778570410@20/00-25593-CBD987F3@00/00-03736-F4101B54@00/00-04532-A3456B54@T@hotmail.com@0@group-a\
     @vip-61@5@0@0.91@198.51.100.12@451 4.4.1 [internal] connection timed out";
-
-const NO_SOURCE: &str =
-    "names no sending IP, only its binding: tell the addresses with --source-map (`BINDING IP` a line)";
 
 /// The most fields that a line has before its text.
 const MOST: usize = 15;
@@ -75,10 +72,6 @@ impl Format for Momentum {
         let (naive, end) =
             line.first().filter(|byte| byte.is_ascii_digit()).and_then(|_| stamp::parse(line))?;
         (line.get(end) == Some(&b'@')).then_some(naive)
-    }
-
-    fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
-        (seen.attempts() > 0).then_some(NO_SOURCE)
     }
 }
 

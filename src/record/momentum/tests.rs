@@ -72,7 +72,6 @@ fn lines_of_all_kinds() {
     assert_eq!(read("free words\n"), [""; 0]);
     assert!(guess(b"1778570470 a@b.org@c@d@e\n").is_none());
     assert_eq!(MOMENTUM.naive_stamp(BOUNCED.as_bytes()), Some(Naive::utc(1_778_570_470, None)));
-    assert!(MOMENTUM.blind_spot(&Seen { delivered: 1, ..Seen::default() }).unwrap().contains("--source-map"));
 }
 
 proptest! {
