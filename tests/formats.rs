@@ -1,9 +1,11 @@
 //! Which MTA wrote a log is told by any stretch of it, for all formats that there are.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use eopwatch::record::{Format, formats, guess};
@@ -132,6 +134,87 @@ fn no_other_format_takes_a_documented_line() {
                 assert!(is_fit, "{} takes {score} of {name}'s {text}", format.name());
             }
         }
+    }
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn attempts(summary: &serde_json::Value) -> [u64; 3] {
+    ["attempts", "bounced", "held_back"].map(|name| summary["totals"][name].as_u64().unwrap())
+}
+
+#[test]
+fn what_is_told_twice_counts_once() {
+    let momentum = include_str!("../src/record/momentum/documented.log");
+    let bounced = "1778570470@10/00-25593-393A87F3@00/00-03736-F4101B54@00/00-04532-A3456B54@B@e@live.com@n@example.com\
+        @group-a@vip-62@5@0@1.02@198.51.100.13@";
+    let reply = momentum.lines().last().unwrap().rsplit_once("198.51.100.13@").unwrap().1;
+    let bounced = format!("{bounced}{reply}\n");
+    let other = bounced.replace("@e@live.com@", "@e@msn.com@");
+    // The bounce log beside the main log, whichever comes first; alone; with a bounce that the main log lacks.
+    for (files, expected) in [
+        (&[("mainlog", momentum), ("paniclog", &bounced)][..], [3, 1, 1]),
+        (&[("bouncelog", &bounced), ("mainlog", momentum)], [3, 1, 1]),
+        (&[("bouncelog", &bounced)], [1, 1, 0]),
+        (&[("bouncelog", &other), ("mainlog", momentum)], [4, 2, 0]),
+    ] {
+        let folder = folder(files);
+        assert_eq!(attempts(&common::summary(&[], &[folder.path().to_owned()])), expected, "{files:?}");
+    }
+    let powermta = "type,timeLogged,rcpt,dsnDiag,dsnMta\n\
+        b,1778567401,e@live.com,smtp;550 5.7.1 no (S3140),live-com.olc.protection.outlook.com (198.51.100.13)\n\
+        rb,1778567500,e@live.com,smtp;550 5.7.1 no (S3140),live-com.olc.protection.outlook.com\n\
+        rb,1778567500,g@live.com,smtp;550 5.7.1 no (S3140),live-com.olc.protection.outlook.com\n";
+    let folder = folder(&[("acct.csv", powermta)]);
+    assert_eq!(attempts(&common::summary(&[], &[folder.path().to_owned()])), [2, 2, 1]);
+}
+
+#[test]
+fn a_segment_without_extension_is_unpacked_also_while_it_grows() {
+    let log = include_str!("../src/record/kumomta/documented.jsonl").repeat(50);
+    let packed = zstd::encode_all(log.as_bytes(), 3).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    writer.write_all(log.replace("T06:30:01", "T07:30:01").as_bytes()).unwrap();
+    writer.flush().unwrap();
+    std::fs::write(folder.path().join("20260512-083000"), packed).unwrap();
+    // The segment that is still written to: its frame has no end.
+    std::fs::write(folder.path().join("20260512-093000"), writer.get_ref()).unwrap();
+    let mut command = common::eopwatch();
+    command.args(["summary", "--format", "json"]).arg(folder.path());
+    let output = common::output(&mut command, 3);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("20260512-093000: the zstd file is cut short"));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let counts: Vec<u64> = summary["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|input| input["attempts"].as_u64().unwrap())
+        .collect();
+    assert_eq!(counts, [300, 300]);
+}
+
+#[test]
+fn the_wrong_file_of_the_right_server_is_named() {
+    let daemon = "2026-05-12 08:00:00 Starting PowerMTA v5.0r8\n2026-05-12 08:00:01 Listening for SMTP\n\
+        2026-05-12 08:20:01 hotmail.com/vmta-1 entered backoff mode\n";
+    let received = "#Software: Microsoft Exchange Server\n#Log-type: SMTP Receive Protocol Log\n".to_owned()
+        + include_str!("../src/record/exchange/documented.log");
+    let folder = folder(&[("pmta.log", daemon), ("RECV2026051207-1.LOG", &received)]);
+    for (name, words, status) in
+        [("pmta.log", "accounting file", 3), ("RECV2026051207-1.LOG", "send connectors", 0)]
+    {
+        let mut command = common::eopwatch();
+        let output = common::output(command.arg("summary").arg(folder.path().join(name)), status);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(name) && said.contains(words), "{said}");
     }
 }
 

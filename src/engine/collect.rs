@@ -20,7 +20,7 @@ use super::clock::answered_at;
 use super::judge::{Judged, answering_host, judge};
 use super::senders::{Left, message};
 use super::skew::Skews;
-use super::told::{Told, fingerprint};
+use super::told::{Told, fingerprint, fingerprints};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
 use super::twice::{Firsts, Sighting, leaves_out, sift};
 
@@ -170,7 +170,7 @@ impl Counted {
 #[derive(Clone, Copy, Debug)]
 pub struct Aside {
     input: u32,
-    fingerprint: Option<u64>,
+    fingerprints: [Option<u64>; 2],
     /// `None`: another provider's.
     counted: Option<Counted>,
 }
@@ -180,7 +180,7 @@ impl Aside {
     pub fn settle(&self, told: &Told, tables: &mut Tables, trials: &mut Trials, inputs: &mut [InputStats]) {
         let stats = &mut inputs[self.input as usize];
         match self.counted {
-            _ if told.has(self.fingerprint) => stats.held_back += 1,
+            _ if told.has_any(&self.fingerprints) => stats.held_back += 1,
             Some(counted) => counted.add(tables, trials, stats),
             None => stats.other_attempts += 1,
         }
@@ -292,7 +292,7 @@ impl<'e> Worker<'e> {
             Record::Retold(attempt) => {
                 if self.context.filter.holds_time(attempt.time) {
                     let counted = self.counted(input, offset, attempt);
-                    self.asides.push(Aside { input, fingerprint: fingerprint(attempt), counted });
+                    self.asides.push(Aside { input, fingerprints: fingerprints(attempt), counted });
                 }
             }
             Record::HeldBack { time } => {

@@ -20,7 +20,7 @@ use super::prepare::{Inputs, Prepared, Stream, prepare};
 use super::senders::{Sender, Senders};
 use super::skew::Skews;
 use super::summary::{self, Detected};
-use super::told::{Told, fingerprint};
+use super::told::{Told, fingerprints};
 use super::trials::Trials;
 use super::twice::{Firsts, Left, Sighting, compare, leaves_out, sift};
 
@@ -279,7 +279,7 @@ impl Run {
 
     /// Whether a log tells what this record repeats.
     pub fn is_told(&self, attempt: &Attempt<'_>) -> bool {
-        self.told.as_ref().is_some_and(|told| told.has(fingerprint(attempt)))
+        self.told.as_ref().is_some_and(|told| told.has_any(&fingerprints(attempt)))
     }
 
     /// Whether a record is left out here, because it stands in another input too.

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
+use memchr::memrchr;
 
 use crate::microsoft;
 use crate::record::{Answer, Attempt, Outcome};
@@ -21,6 +22,16 @@ const PROBES: u64 = 7;
 
 /// A refusal by what a bounce message repeats of it: recipient, codes, host tag. `None` for what was accepted.
 pub fn fingerprint(attempt: &Attempt<'_>) -> Option<u64> {
+    fingerprint_of(attempt, attempt.recipient)
+}
+
+/// The fingerprints by which a log may have told it: some logs (Momentum's) have the recipient's domain alone.
+pub fn fingerprints(attempt: &Attempt<'_>) -> [Option<u64>; 2] {
+    let domain = attempt.recipient.map(|recipient| &recipient[memrchr(b'@', recipient).unwrap_or(0)..]);
+    [attempt.recipient, domain].map(|recipient| fingerprint_of(attempt, recipient))
+}
+
+fn fingerprint_of(attempt: &Attempt<'_>, recipient: Option<&[u8]>) -> Option<u64> {
     if attempt.outcome == Outcome::Delivered {
         return None;
     }
@@ -28,7 +39,7 @@ pub fn fingerprint(attempt: &Attempt<'_>) -> Option<u64> {
         Answer::Text(reply) => microsoft::host_tag(reply).map(lower),
         Answer::Codes { .. } | Answer::Nobody => None,
     };
-    let recipient = attempt.recipient.map(lower);
+    let recipient = recipient.map(lower);
     Some(FixedState::default().hash_one((recipient, codes(&attempt.answer), tag)))
 }
 
@@ -50,8 +61,13 @@ impl Told {
         }
     }
 
+    /// Whether a log has told one of them.
+    pub fn has_any(&self, fingerprints: &[Option<u64>]) -> bool {
+        fingerprints.iter().any(|fingerprint| self.has(*fingerprint))
+    }
+
     /// Whether a log has told it.
-    pub fn has(&self, fingerprint: Option<u64>) -> bool {
+    fn has(&self, fingerprint: Option<u64>) -> bool {
         let Some(fingerprint) = fingerprint else { return self.successes.load(Ordering::Relaxed) };
         self.words.get().is_some_and(|words| {
             probes(fingerprint).all(|(word, bit)| words[word].load(Ordering::Relaxed) & bit != 0)

@@ -84,6 +84,10 @@ impl Format for KumoMta {
         Order::Any
     }
 
+    fn retells(&self) -> bool {
+        true
+    }
+
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
         Box::new(KumoReader { stamper: Stamper::new(clock), scratch: Vec::new() })
     }

@@ -63,6 +63,10 @@ impl Format for Momentum {
         Order::Any
     }
 
+    fn retells(&self) -> bool {
+        true
+    }
+
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
         Box::new(MomentumReader { stamper: Stamper::new(clock), scratch: Vec::new() })
     }

@@ -114,6 +114,10 @@ impl Format for PowerMta {
         Order::Sequential
     }
 
+    fn retells(&self) -> bool {
+        true
+    }
+
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
         Box::new(PowerReader {
             stamper: Stamper::new(clock),
