@@ -55,6 +55,9 @@ const RECEIVES: &str = "holds what this server received: what it sent is in the 
 const ASSUMED: &str =
     "has no #Fields line: the columns of message tracking are taken to be those of Exchange 2019";
 
+const WAITS: &str = "message tracking does not tell why mail was deferred: the protocol log of the send connectors does \
+    (Set-SendConnector NAME -ProtocolLoggingLevel Verbose)";
+
 /// Begins the statuses that pass on another server's reply.
 const PASSED_ON: &[u8] = b"Primary target IP address responded with: \"";
 /// In statuses that Exchange makes up itself.
@@ -159,7 +162,8 @@ impl Format for Exchange {
             tracking: Header::read(TRACKING).unwrap_or_default(),
             named: None,
             receives: false,
-            told: false,
+            told_assumed: false,
+            told_waits: false,
             rows: Rows::default(),
             sessions: Sessions::default(),
             scratch: Vec::new(),
@@ -257,8 +261,9 @@ struct ExchangeReader {
     named: Option<Kind>,
     /// Whether the stretch is a log of receptions.
     receives: bool,
-    /// Whether it was said that no header came.
-    told: bool,
+    /// Whether it was said that no header came, and that reasons are missing.
+    told_assumed: bool,
+    told_waits: bool,
     rows: Rows,
     sessions: Sessions,
     scratch: Vec<u8>,
@@ -337,10 +342,17 @@ impl ExchangeReader {
         match kind {
             Kind::Protocol => self.protocol(time, &values, &mut out),
             Kind::Tracking => {
-                if self.named.is_none() && !std::mem::replace(&mut self.told, true) {
+                if self.named.is_none() && !std::mem::replace(&mut self.told_assumed, true) {
                     out(Record::Note(ASSUMED));
                 }
-                tracking(time, &values, &mut out);
+                let mut waits = false;
+                tracking(time, &values, &mut |record| {
+                    waits |= matches!(record, Record::HeldBack { .. });
+                    out(record);
+                });
+                if waits && !std::mem::replace(&mut self.told_waits, true) {
+                    out(Record::Note(WAITS));
+                }
             }
         }
         self.scratch = scratch;

@@ -67,11 +67,12 @@ fn documented_tracking() {
     let expected = [
         "2026-05-12T07:55:00.123Z 5001 192.0.2.61 To Internet n@example.com a@outlook.com outlook-com.olc.protection.outlook.com 198.51.100.11 delivered 250 2.6.0 <x1@example.com> [Int",
         "held back",
+        WAITS,
         "2026-05-12T07:55:00.123Z 5001 - To Internet n@example.com e@live.com live-com.olc.protection.outlook.com 198.51.100.13 bounced 550 5.7.1 Unfortunately, messages from",
     ];
     let found = read(TRACKING_LOG);
     assert_starts(&found, &expected);
-    assert!(found[2].ends_with("08DEA1B20C3D5023]"), "{}", found[2]);
+    assert!(found[3].ends_with("08DEA1B20C3D5023]"), "{}", found[3]);
     // The columns are the header's: another order reads the same.
     let turned: String = TRACKING_LOG
         .lines()
@@ -317,7 +318,7 @@ fn tracking_of_all_kinds() {
         one("FAIL", "[{LED=550 4.4.7 QUEUE.Expired; message expired};{FQDN=mx};{IP=198.51.100.1}]"),
         ""
     );
-    assert_eq!(one("DEFER", ""), "held back");
+    assert_eq!(one("DEFER", ""), format!("held back|{WAITS}"));
     assert_eq!(one("FAIL", ""), "a FAIL without a reply in recipient-status");
     assert_eq!(one("FAIL", "[{LED=550 no};{FQDN=mx};{IP=10.0.0.1}]"), "");
     assert_eq!(one("SENDEXTERNAL", ""), "- - delivered Codes { smtp: None, enhanced: None }");
