@@ -359,8 +359,9 @@ impl ExchangeReader {
     }
 
     fn comment(&mut self, row: &Row<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
-        if let Some(kind) = row.bytes.strip_prefix(b"#Log-type:") {
-            self.receives = memmem::find(&kind.to_ascii_lowercase(), b"receive").is_some();
+        let line = row.bytes.to_ascii_lowercase();
+        if let Some(kind) = line.strip_prefix(b"#log-type:") {
+            self.receives = memmem::find(kind, b"receive").is_some();
             if self.receives {
                 out(row.offset, Record::Note(RECEIVES));
             }

@@ -280,8 +280,10 @@ impl KumoReader {
         let answer = if own_words {
             Answer::Nobody
         } else {
-            let enhanced =
-                response.enhanced_code.as_ref().map(|code| Enhanced(code.class, code.subject, code.detail));
+            // What came back has the remote server's code in the text, and the reporter's beside it.
+            let in_text = came_back && Enhanced::at_start(content.as_bytes()).is_some();
+            let enhanced = response.enhanced_code.as_ref().filter(|_| !in_text);
+            let enhanced = enhanced.map(|code| Enhanced(code.class, code.subject, code.detail));
             json::reply(response.code.code(), enhanced, content, &mut self.scratch)
         };
         if came_back && !matches!(answer, Answer::Text(_)) {
@@ -291,14 +293,15 @@ impl KumoReader {
             time,
             mta: MTA,
             host: None,
-            queue_id: event.id.bytes(),
+            // Those of the bounce itself are not the message's.
+            queue_id: event.id.bytes().filter(|_| !came_back),
             source_ip: event
                 .source_address
                 .as_ref()
                 .and_then(|source| source.address.bytes())
                 .and_then(bare_ip),
             source_name: event.egress_source.bytes(),
-            sender: event.sender.bytes_or_empty(),
+            sender: event.sender.bytes_or_empty().filter(|_| !came_back),
             recipient: None,
             relay_host: peer.and_then(|peer| peer.name.bytes()).and_then(host_name),
             relay_ip,

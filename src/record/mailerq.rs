@@ -5,6 +5,7 @@
 //! | `envelope`, `recipient` | sender, recipient |
 //! | `results[]` | only the last is read: the others were logged before |
 //! | `.result` | `accepted`: delivered; else by the code: deferred, or bounced from 500 on |
+//! | `.state` | before `dns` no server was reached for: `amqp` (its time ran out), `storage`, `responsive`, `bind` |
 //! | `.time` | time, without a zone |
 //! | `.from`, `.to`, `.mta` | sending IP; relay's address and (reverse) name |
 //! | `.code`, `.status`, `.description` | reply, put together again |
@@ -76,6 +77,8 @@ struct Message<'a> {
 #[serde(default)]
 struct Try<'a> {
     #[serde(borrow)]
+    state: Scalar<'a>,
+    #[serde(borrow)]
     result: Scalar<'a>,
     #[serde(borrow)]
     time: Scalar<'a>,
@@ -121,6 +124,11 @@ impl MailerQReader {
         let Some(result) = last.result.text() else {
             return out(Record::Malformed { why: "a result that does not tell what became of the message" });
         };
+        match last.state.text() {
+            Some("amqp" | "responsive") => return,
+            Some("storage" | "bind") => return out(Record::HeldBack { time: Some(time) }),
+            _ => {}
+        }
         let relay_ip = last.to.bytes().and_then(parse_ip);
         if relay_ip.is_some_and(is_here) {
             return;

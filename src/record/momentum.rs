@@ -4,12 +4,18 @@
 //! | --- | --- |
 //! | 0 | time, Unix seconds |
 //! | 1 | queue id |
-//! | 4 | `D` delivered, `T` deferred, `P` bounced; `B`, the bounce log's line for a `P`, retells it; others are no attempts |
-//! | `D`, `T`, `P`: 5; `B`: 5, 6 | recipient: the domain alone; local part and domain |
-//! | `B`: 7, 8 | sender |
-//! | `D`, `T`, `P`: 8; `B`: 10 | binding: source name |
-//! | `D`: 11; `T`, `P`: 12; `B`: 14 | address of the remote server |
+//! | 4 | `D` delivered, `T` deferred, `P` bounced; others are no attempts |
+//! | `D`, `T`, `P`: 5 | the recipient's domain alone |
+//! | 8 | binding: source name |
+//! | `D`: 11; `T`, `P`: 12 | address of the remote server |
 //! | the rest of the line | reply; a `D` has none |
+//!
+//! The bounce log retells a `P` as `B`, and where it is told to, a `T`; these have addresses:
+//!
+//! | field | here |
+//! | --- | --- |
+//! | 5, 6 and 7, 8 | local part and domain of recipient and sender |
+//! | 10, 14, the rest | binding, address of the remote server, reply |
 
 use memchr::{memchr, memchr_iter, memmem};
 
@@ -30,10 +36,21 @@ const SAMPLE: &str = "1778570410@20/00-25593-CBD987F3@00/00-03736-F4101B54@00/00
 const MOST: usize = 15;
 /// Momentum's mark on what it says itself.
 const OWN_WORDS: &[u8] = b"[internal]";
-/// Own words: its time ran out. The last refusal has a line of its own.
-const EXPIRED: [&[u8]; 2] = [b"exceeded max time", b"message timeout"];
-/// Own words: it was not tried.
-const WAITS: [&[u8]; 2] = [b"suspended", b"throttle"];
+/// Own words of messages that were not tried: their time ran out (the last refusal has a line of its own), they wait, or
+/// the operator's rules or a bounce that came back ended them.
+const NOT_TRIED: [&[u8]; 11] = [
+    b"exceeded max",
+    b"expired",
+    b"message timeout",
+    b"suspended",
+    b"throttle",
+    b"lackhole",
+    b"manually purged",
+    b"by policy",
+    b"Loopback Address",
+    b"body missing",
+    b"[oob]",
+];
 
 pub(crate) struct Momentum;
 
@@ -85,7 +102,7 @@ fn looks_like_line(line: &[u8]) -> bool {
         return false;
     }
     let kind = memchr_iter(b'@', line).nth(3).map(|at| &line[at + 1..]);
-    kind.and_then(|kind| Some(&kind[..memchr(b'@', kind)?]))
+    kind.map(|kind| &kind[..memchr(b'@', kind).unwrap_or(kind.len())])
         .is_some_and(|kind| matches!(kind.len(), 1 | 2) && kind.iter().all(u8::is_ascii_alphanumeric))
 }
 
@@ -135,17 +152,20 @@ impl MomentumReader {
         if !looks_like_line(line) {
             return Record::Irrelevant;
         }
-        // The identifiers before it hold no backslash.
         let Some(head) = Fields::split(line, 5) else { return Record::Irrelevant };
-        let (outcome, count) = match head.get(4) {
-            // Of a `D` the remote address is the last that is read; it may be the last of the line.
+        let (outcome, in_main_log) = match head.get(4) {
             b"D" => (Outcome::Delivered, 11),
             b"T" => (Outcome::Deferred, 13),
-            b"P" => (Outcome::Bounced, 13),
-            b"B" => (Outcome::Bounced, 15),
+            b"P" | b"B" => (Outcome::Bounced, 13),
             _ => return Record::Irrelevant,
         };
-        let retold = head.get(4) == b"B";
+        // Behind the domain of a `T` a number follows, behind the local part a domain.
+        let has_address = || {
+            let after = Fields::split(line, 7).map_or(&[][..], |fields| fields.get(6));
+            outcome == Outcome::Deferred && !after.iter().all(u8::is_ascii_digit)
+        };
+        let retold = head.get(4) == b"B" || has_address();
+        let count = if retold { 15 } else { in_main_log };
         let Some(fields) = Fields::split(line, count) else {
             return Record::Malformed { why: "a delivery with too few fields" };
         };
@@ -166,18 +186,17 @@ impl MomentumReader {
         let answer = if outcome == Outcome::Delivered {
             Answer::Codes { smtp: None, enhanced: None }
         } else if memmem::find(rest, OWN_WORDS).is_some() || !starts_with_code(rest) {
-            let says = |words: &[&[u8]]| words.iter().any(|words| memmem::find(rest, words).is_some());
-            if says(&EXPIRED) {
-                return Record::Irrelevant;
-            }
-            if outcome == Outcome::Deferred && relay_ip.is_none() && says(&WAITS) {
-                return Record::HeldBack { time: Some(time) };
+            if NOT_TRIED.iter().any(|words| memmem::find(rest, words).is_some()) {
+                return match outcome {
+                    Outcome::Deferred if !retold => Record::HeldBack { time: Some(time) },
+                    _ => Record::Irrelevant,
+                };
             }
             Answer::Nobody
         } else {
             Answer::Text(rest)
         };
-        // The domain alone is an address without its local part.
+        // The domain alone stands for an address without its local part.
         let recipient =
             if retold { fields.pair(5) } else { &line[fields.starts[5] - 1..fields.starts[6] - 1] };
         let sender =

@@ -51,6 +51,11 @@ fn records_of_all_kinds() {
     let came_back = with("Bounce", "OOB");
     assert_eq!(came_back.matches(" - - bounced 550 SC-001 (X) no \"q\"").count(), 2, "{came_back}");
     assert_eq!(read(&base.replace("Bounce", "OOB").replace("550", "null")), [""; 0]);
+    let coded = base
+        .replace("Bounce", "OOB")
+        .replace("\"enhanced_code\":null", r#""enhanced_code":{"class":5,"subject":0,"detail":0}"#)
+        .replace("SC-001 (X)", "5.7.1 (X)");
+    assert!(read(&coded)[0].ends_with("bounced 550 5.7.1 (X) no \"q\""), "{:?}", read(&coded));
     let mut reader = KUMOMTA.reader(&Clock { zone: crate::record::Zone::Fixed(0), year: 2026 });
     reader.line(Line { bytes: base.replace("Bounce", "OOB").as_bytes(), offset: 0 }, &mut |_, record| {
         assert!(matches!(record, Record::Retold(_)));

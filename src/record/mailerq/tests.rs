@@ -57,6 +57,9 @@ fn records_of_all_kinds() {
         with("\"timeout\"", "\"accepted\""),
         format!("d@hotmail.com {relay} delivered Codes {{ smtp: None, enhanced: None }}")
     );
+    assert_eq!(with("\"connect\"", "\"amqp\""), "");
+    assert_eq!(with("\"connect\"", "\"bind\""), "held back");
+    assert_eq!(with("\"connect\"", "\"dns\""), format!("d@hotmail.com {relay} deferred Nobody"));
     assert_eq!(with("198.51.100.12", "10.0.0.1"), "");
     assert_eq!(with("\"results\": [{", "\"results\": [], \"x\": [{"), "");
     assert_eq!(with("\"result\"", "\"x\""), "a result that does not tell what became of the message");

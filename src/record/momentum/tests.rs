@@ -46,6 +46,13 @@ fn lines_of_all_kinds() {
         retold.unwrap()
     };
     assert!(is_retold(BOUNCED) && !DOCUMENTED.lines().any(is_retold));
+    // As it may repeat a `T`.
+    let deferred = BOUNCED.replace("@B@", "@T@").replace("550 5.7.1", "451 4.7.1");
+    assert!(is_retold(&deferred));
+    assert_eq!(
+        read(&deferred),
+        [format!("{base} n@example.com e@live.com - 198.51.100.13 deferred 451 4.7.1 no, a@b is not there")]
+    );
     // The null sender; an `@` that is part of the address.
     assert!(read(&BOUNCED.replace("@n@example.com@", "@@@"))[0].starts_with(&format!("{base}  e@live.com ")));
     assert!(
@@ -61,7 +68,15 @@ fn lines_of_all_kinds() {
     };
     assert_eq!(own("451 4.4.1 [internal] no answer from host"), "- deferred Nobody");
     assert_eq!(own("451 4.4.4 [internal] domain suspended"), "held back");
-    assert_eq!(own("554 5.4.7 [internal] exceeded max time without delivery"), "");
+    let bounced = |words: &str| read(&format!("{}{words}", BOUNCED.split_once("550 ").unwrap().0)).join("|");
+    for words in [
+        "554 5.4.7 [internal] exceeded max time without delivery",
+        "550 5.7.1 550 [internal] [oob] x",
+        "554 5.7.0 [internal] Blackholed",
+    ] {
+        assert_eq!(bounced(words), "");
+    }
+    assert!(bounced("550 5.7.1 your message expired").ends_with("bounced 550 5.7.1 your message expired"));
     assert_eq!(own("[internal] x"), "- deferred Nobody");
     // Receptions and others, local hops, cut lines.
     for kind in ["R", "X", "MB"] {
@@ -69,7 +84,8 @@ fn lines_of_all_kinds() {
     }
     assert_eq!(read(&BOUNCED.replace("198.51.100.13", "127.0.0.1")), [""; 0]);
     assert_eq!(read(BOUNCED.split_once("@vip").unwrap().0), ["a delivery with too few fields"]);
-    assert_eq!(read("free words\n"), [""; 0]);
+    assert_eq!(read("free words\n1251222268@@@@M1\n"), [""; 0]);
+    assert!(MOMENTUM.score(b"1251222268@@@@M1\n") > 0.0);
     assert!(guess(b"1778570470 a@b.org@c@d@e\n").is_none());
     assert_eq!(MOMENTUM.naive_stamp(BOUNCED.as_bytes()), Some(Naive::utc(1_778_570_470, None)));
 }
