@@ -75,8 +75,8 @@ const ASSUMED: &str = "has no header line: its columns are taken to be in PowerM
 
 const NO_DEFERRALS: &str = "holds no deferrals: PowerMTA writes none unless told, so throttling cannot be seen (in the \
     configuration: <acct-file FILE> records d,b,t </acct-file>)";
-const NO_SOURCE: &str = "does not tell the sending IP: add it to the columns (in the configuration: <acct-file FILE> \
-    record-fields d,b,t *,dlvSourceIp,vmta </acct-file>)";
+const NO_SOURCE: &str = "does not tell the sending IP: add it to the columns (in the configuration, in <acct-file FILE>: \
+    record-fields d *,dlvSourceIp,vmta and the same for b and t)";
 const DAEMON_LOG: &str = "PowerMTA's own log (pmta.log), which does not tell what became of each message: give the \
     accounting file instead (that of <acct-file> in the configuration, often /var/log/pmta/acct.csv)";
 /// What tells the daemon's own log.
