@@ -43,18 +43,17 @@ fn name_of(bytes: &[u8]) -> Option<&'static str> {
     guess(bytes).map(Format::name)
 }
 
-/// Of the whole folder `haraka-json` are Haraka's, of `exim-plain` Exim's; `mbox` holds bounces.
+/// The logs in `haraka-json` are Haraka's, those in `exim-plain` Exim's.
 fn mta(folder: &str) -> &str {
-    match folder.split('-').next().unwrap_or(folder) {
-        "mbox" | "maildir" | "bounces" => "dsn",
-        name => name,
-    }
+    folder.split('-').next().unwrap_or(folder)
 }
 
 /// What lies beside the logs: the server's counts, settings, descriptions.
 fn is_log(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    !["connections.", "counts.", "allow.", "sources.", "README"].iter().any(|beside| name.starts_with(beside))
+    !["attempts.", "connections.", "counts.", "allow.", "sources.", "README"]
+        .iter()
+        .any(|beside| name.starts_with(beside))
 }
 
 #[test]
@@ -66,7 +65,8 @@ fn sample_logs_are_told_by_any_end() {
         .map(|path| {
             let folder =
                 path.strip_prefix(&real).unwrap().iter().next().unwrap().to_string_lossy().into_owned();
-            (mta(&folder).to_owned(), path)
+            let is_mbox = path.file_name().unwrap().to_string_lossy().contains(".mbox");
+            (if is_mbox { "dsn" } else { mta(&folder) }.to_owned(), path)
         })
         .collect();
     for path in files(&root().join("sample-logs")).into_iter().filter(|path| is_log(path)) {
