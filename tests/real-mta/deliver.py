@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Delivers the plan's mail with a real Postfix and a real Exim to the responder, all inside one network.
 
-Usage: deliver.py PACKAGES WORK. Must run as root in private network and mount namespaces (`run` sees to that): it
-replaces /etc by a copy and gives the loopback device public-looking addresses.
+Usage: deliver.py PACKAGES WORK. Must run as root in network, mount and process namespaces of its own (`run` sees to
+that): it replaces /etc by a copy, gives the loopback device public-looking addresses, and what it starts ends with it.
 """
 
 import os
@@ -19,7 +19,7 @@ import plan
 import responder
 
 BODY = "From: <news@example.com>\r\nSubject: test\r\nTo: undisclosed-recipients:;\r\n\r\nHello.\r\n"
-PATIENCE = 45.0
+PATIENCE = 90.0
 
 MAIN_CF = """
 compatibility_level = 3.6
@@ -136,7 +136,8 @@ def private_etc(packages, work):
     """A copy of /etc in place of the real one: users, resolver, and where libraries lie. The host sees none of it."""
     system("mount", "--make-rprivate", "/")
     etc = work / "etc"
-    shutil.copytree("/etc", etc, symlinks=True, ignore_dangling_symlinks=True)
+    secret = shutil.ignore_patterns("*shadow*", "ssh", "private")
+    shutil.copytree("/etc", etc, symlinks=True, ignore=secret, ignore_dangling_symlinks=True)
     for name in ("hosts", "resolv.conf", "nsswitch.conf", "ld.so.cache", "passwd", "group", "ld.so.conf"):
         if (etc / name).is_symlink():
             text = (Path("/etc") / name).read_bytes() if (Path("/etc") / name).exists() else b""
@@ -188,7 +189,7 @@ class Postfix:
 
     def __init__(self, packages, work, with_six):
         self.packages, self.home = packages, work / "postfix"
-        self.config, self.queue = self.home / "etc", self.home / "queue"
+        self.config, self.queue, self.log = self.home / "etc", self.home / "queue", work / "postfix.log"
         self.config.mkdir(parents=True)
         (self.home / "data").mkdir()
         shutil.chown(self.home / "data", "postfix")
@@ -214,7 +215,7 @@ class Postfix:
             master += f"  -o soft_bounce={'yes' if lane.soft_bounce else 'no'}\n"
         (self.config / "main.cf").write_text(
             MAIN_CF.format(
-                queue=self.queue, data=self.home / "data", packages=packages, work=work, log=work / "postfix.log",
+                queue=self.queue, data=self.home / "data", packages=packages, work=work, log=self.log,
                 protocols="all" if with_six else "ipv4", lanes=", ".join(of_lanes), own=", ".join(own),
             )
         )
@@ -261,6 +262,9 @@ class Postfix:
         return not any(self.files(folder) for folder in ("maildrop", "incoming", "active"))
 
     def stop(self):
+        """Ends it when its log holds all: lines go to the log's writer one behind the other, a last one of ours too."""
+        system(self.packages / "usr/sbin/postlog", "-c", self.config, "-t", "postfix/test", "the end")
+        wait("Postfix's log", lambda: self.log.read_bytes().endswith(b"the end\n"))
         self.master.terminate()
         self.master.wait(10)
 

@@ -9,8 +9,8 @@ import time
 import plan
 
 JOURNAL_FIELDS = [
-    "source_ip", "relay_ip", "relay_host", "sender", "recipient", "stage", "smtp_code", "enhanced_code",
-    "datacenter_host", "outcome", "answer", "reply",
+    "connection", "source_ip", "relay_ip", "relay_host", "sender", "recipient", "stage", "smtp_code",
+    "enhanced_code", "datacenter_host", "outcome", "answer", "reply",
 ]
 
 
@@ -37,6 +37,7 @@ class Server:
         self.by_sender = {message.sender: message for message in messages}
         self.lane_of = {message.lane.source: message.lane for message in messages}
         self.serial = itertools.count(1)
+        self.connections = itertools.count(1)
         self.tries = {}
         self.lock = threading.Lock()
         self.open = 0
@@ -78,6 +79,7 @@ class Server:
 class Session:
     def __init__(self, server, connection, peer):
         self.server = server
+        self.number = next(server.connections)
         self.connection = connection
         self.lines = connection.makefile("rb")
         self.peer = peer
@@ -116,8 +118,9 @@ class Session:
         # Before it is said: whoever waits for the MTA finds it written.
         for recipient in recipients:
             self.server.journal.row([
-                self.peer, self.relay.address, self.relay.name, sender, recipient, answer.stage, answer.code,
-                answer.enhanced, tag if answer.tagged and answer.code else None, outcome, name, reply,
+                self.number, self.peer, self.relay.address, self.relay.name, sender, recipient, answer.stage,
+                answer.code, answer.enhanced, tag if answer.code and (answer.tagged or answer.tag) else None, outcome,
+                name, reply,
             ])
         if answer.code:
             self.say(reply.encode("utf-8", "surrogateescape").replace(b"\n", b"\r\n"))
