@@ -4,6 +4,7 @@
 mod attempt;
 mod csv;
 mod exchange;
+mod dsn;
 mod exim;
 mod formats;
 mod greenarrow;
@@ -13,6 +14,7 @@ mod json;
 mod kumomta;
 mod mailerq;
 mod momentum;
+mod mime;
 mod pieces;
 mod postfix;
 mod powermta;

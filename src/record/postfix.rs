@@ -185,10 +185,11 @@ fn status(word: &[u8]) -> Option<Status> {
     })
 }
 
+/// A host that was talked to, or that could not be reached.
 #[derive(Default)]
-struct Remote<'a> {
-    host: Option<&'a [u8]>,
-    ip: Option<IpAddr>,
+pub(crate) struct Remote<'a> {
+    pub(crate) host: Option<&'a [u8]>,
+    pub(crate) ip: Option<IpAddr>,
     port: Option<u16>,
 }
 
@@ -209,7 +210,7 @@ fn number(text: &[u8]) -> Option<u16> {
 }
 
 /// The host that a reason names where `relay=none`: it could not be reached, or not be found.
-fn named_in(reason: &[u8]) -> Remote<'_> {
+pub(crate) fn named_in(reason: &[u8]) -> Remote<'_> {
     let prefixes = [&b"connect to "[..], b"host ", b"lost connection with ", b"conversation with "];
     if let Some(rest) = prefixes.iter().find_map(|prefix| reason.strip_prefix(*prefix)) {
         let word = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];

@@ -131,6 +131,7 @@ pub fn formats() -> &'static [&'static dyn Format] {
         &super::mailerq::MAILERQ,
         &super::greenarrow::GREENARROW,
         &super::halon::HALON,
+        &super::dsn::DSN,
     ];
     FORMATS
 }

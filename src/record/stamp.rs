@@ -238,6 +238,57 @@ fn checked(naive: Naive, end: usize) -> Option<(Naive, usize)> {
     fits.then_some((naive, end))
 }
 
+/// `Tue, 12 May 2026 10:00:00 +0200 (CEST)`: RFC 5322's date, with what mailers leave out (weekday, seconds, zone) or
+/// write as of old (two digits of the year, zones by name). A zone that is not known counts as UTC, as the RFC has it.
+pub(crate) fn rfc5322(text: &[u8]) -> Option<Naive> {
+    let text = text.trim_ascii();
+    let text = match text.iter().take(12).position(|byte| *byte == b',') {
+        Some(comma) => &text[comma + 1..],
+        None if text.first().is_some_and(u8::is_ascii_alphabetic) => text.get(3..)?,
+        None => text,
+    };
+    let mut words = text.split(|byte| matches!(byte, b' ' | b'\t' | b'-')).filter(|word| !word.is_empty());
+    let number = |word: &[u8]| std::str::from_utf8(word).ok()?.parse::<u32>().ok();
+    let day = number(words.next()?)?;
+    let mut name: Vec<u8> = words.next()?.get(..3)?.to_ascii_lowercase();
+    name[0].make_ascii_uppercase();
+    let month = month(&name)?;
+    let year = words.next()?;
+    let year = match (year.len(), i64::from(number(year)?)) {
+        (2, year) => year + if year < 50 { 2000 } else { 1900 },
+        (_, year) => year,
+    };
+    let time = words.next()?;
+    let mut clock = time.split(|byte| *byte == b':').map(number);
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next().unwrap_or(Some(0))?);
+    if hour > 23 || minute > 59 || second > 60 || year > 9999 {
+        return None;
+    }
+    // Where the words are split at a sign, the zone is not.
+    let behind = memchr::memrchr(b':', text)? + 3;
+    let offset = zone(text.get(behind..).unwrap_or_default().trim_ascii_start());
+    let second_of_day = hour * 3600 + minute * 60 + second;
+    let naive = Naive { year: Some(year), month, day, second_of_day, millis: None, offset: Some(offset) };
+    checked(naive, 0).map(|(naive, _)| naive)
+}
+
+/// Seconds east of Greenwich.
+fn zone(text: &[u8]) -> i32 {
+    if matches!(text.first(), Some(b'+' | b'-')) {
+        return offset(text, 0).map_or(0, |(offset, _)| offset);
+    }
+    let name = &text[..text.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(text.len())];
+    let hours = match name.to_ascii_uppercase().as_slice() {
+        b"EDT" => -4,
+        b"EST" | b"CDT" => -5,
+        b"CST" | b"MDT" => -6,
+        b"MST" | b"PDT" => -7,
+        b"PST" => -8,
+        _ => 0,
+    };
+    hours * 3600
+}
+
 /// `1778571001`, `1778571001.12`.
 fn unix(text: &[u8]) -> Option<(Naive, usize)> {
     let digits = text.iter().take(12).take_while(|byte| byte.is_ascii_digit()).count();

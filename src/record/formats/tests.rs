@@ -10,7 +10,7 @@ fn read(format: &dyn Format, log: &[u8]) -> Vec<(u64, String)> {
     let mut found = Vec::new();
     let mut out = |offset: u64, record: Record<'_>| {
         let shown = match record {
-            Record::Attempt(attempt) => match attempt.answer {
+            Record::Attempt(attempt) | Record::Retold(attempt) => match attempt.answer {
                 Answer::Text(reply) => String::from_utf8_lossy(reply).into_owned(),
                 other => format!("{other:?}"),
             },
@@ -37,7 +37,8 @@ fn each_sample_is_read_by_its_format() {
         assert!(format.score(sample.as_bytes()) > 0.0 || format.name() == "postfix", "{sample}");
         assert_eq!(guess(sample.as_bytes()).unwrap().name(), format.name());
         assert_eq!(by_name_for(format.name(), sample.as_bytes()).unwrap().sample(), sample);
-        assert!(format.naive_stamp(sample.as_bytes()).is_some());
+        // A message's dates are not those of its lines.
+        assert!(format.naive_stamp(sample.as_bytes()).is_some() || format.name() == "dsn");
         let needles = format.needles();
         assert!(needles.is_empty() || needles.iter().any(|n| memmem::find(sample.as_bytes(), n).is_some()));
     }

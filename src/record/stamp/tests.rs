@@ -108,3 +108,35 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn dates_of_messages() {
+    let read = |text: &str| {
+        rfc5322(text.as_bytes()).map(|naive| {
+            Time { seconds: naive.seconds(0) - i64::from(naive.offset.unwrap()), millis: naive.millis }
+                .to_string()
+        })
+    };
+    for text in [
+        "Tue, 12 May 2026 10:00:00 +0200 (CEST)",
+        " 12 May 2026 10:00 +0200",
+        "Tue 12 May 26 08:00:00 GMT",
+        "Tue, 12 may 2026 06:00:00 -0200",
+        "Tue, 12 May 2026 04:00:00 EDT",
+        "Tue, 12 May 2026 08:00:00",
+        "Tue, 12-May-2026 08:00:00 -0000",
+    ] {
+        assert_eq!(read(text).as_deref(), Some("2026-05-12T08:00:00Z"), "{text}");
+    }
+    for text in [
+        "",
+        "Tue",
+        "Tue, 12 Mai 2026 10:00:00",
+        "Tue, 12 May 2026",
+        "32 May 2026 10:00:00",
+        "12 May 2026 25:00:00",
+        "é, 1",
+    ] {
+        assert_eq!(read(text), None, "{text}");
+    }
+}

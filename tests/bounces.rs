@@ -1,0 +1,114 @@
+//! Bounce messages against what the remote servers truly answered: `attempts.tsv` and `connections.tsv` beside them were
+//! written by the servers.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{data, events, summary, text};
+use eopwatch::microsoft;
+use eopwatch::record::{self, Answer, Attempt, Clock, Line, Record, Zone};
+
+/// Recipient, code, enhanced code, datacenter host.
+type Key = [String; 4];
+
+struct Run {
+    folder: &'static str,
+    /// Recipients that bounced of which the bounces tell.
+    told: usize,
+    /// What bounces and servers cannot agree on.
+    differs: usize,
+    /// Recipients that the MTA's report names and says nothing of.
+    malformed: usize,
+}
+
+const RUNS: [Run; 8] = [
+    // A reply was cut at 2000 bytes, before its host tag.
+    Run { folder: "postfix", told: 260, differs: 1, malformed: 0 },
+    Run { folder: "postfix-postlog", told: 81, differs: 0, malformed: 0 },
+    // Replies of thousands of bytes or lines were cut, before their host tag.
+    Run { folder: "exim", told: 296, differs: 3, malformed: 0 },
+    // A reply that a control character cut short.
+    Run { folder: "exim-plain", told: 142, differs: 1, malformed: 0 },
+    // Refusals that a broken connection cut short, or that the report has no words of.
+    Run { folder: "sendmail", told: 268, differs: 12, malformed: 0 },
+    Run { folder: "opensmtpd", told: 245, differs: 14, malformed: 0 },
+    // Haraka leaves `Action` and reply out where the last recipient was refused before the others.
+    Run { folder: "haraka", told: 243, differs: 4, malformed: 35 },
+    Run { folder: "haraka-json", told: 65, differs: 1, malformed: 5 },
+];
+
+fn rows(path: &str) -> Vec<BTreeMap<String, String>> {
+    let text = text(&data(path));
+    let mut lines = text.lines();
+    let head: Vec<&str> = lines.next().expect("a header").split('\t').collect();
+    lines
+        .map(|line| head.iter().map(|h| (*h).to_owned()).zip(line.split('\t').map(str::to_owned)).collect())
+        .collect()
+}
+
+fn key(attempt: &Attempt<'_>) -> Key {
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (code, enhanced, host) = match attempt.answer {
+        Answer::Text(reply) => {
+            let codes = microsoft::codes(reply);
+            (codes.smtp, codes.enhanced, microsoft::host_tag(reply))
+        }
+        Answer::Codes { smtp, enhanced } => (smtp, enhanced, None),
+        Answer::Nobody => (None, None, None),
+    };
+    [
+        lossy(attempt.recipient.expect("a recipient")),
+        code.map_or("-".into(), |code| code.to_string()),
+        enhanced.map_or("-".into(), |code| code.to_string()),
+        host.map_or("-".into(), lossy),
+    ]
+}
+
+#[test]
+fn bounces_tell_the_refusals_of_the_servers_journal() {
+    for run in RUNS {
+        let root = format!("real-logs/{}", run.folder);
+        let of = |row: &BTreeMap<String, String>, first: &str| -> Key {
+            [first, &row["code"], &row["enhanced"], &row["datacenter_host"]].map(ToString::to_string)
+        };
+        let refused: Vec<_> = rows(&format!("{root}/attempts.tsv.gz"));
+        let refused: BTreeSet<Key> = refused
+            .iter()
+            .filter(|row| row["outcome"] != "delivered")
+            .map(|row| of(row, &row["rcpt"]))
+            .collect();
+        // Refused before a recipient was named.
+        let connections: BTreeSet<Key> =
+            rows(&format!("{root}/connections.tsv.gz")).iter().map(|row| of(row, "")).collect();
+
+        let mbox = text(&data(&format!("{root}/bounces.mbox.gz")));
+        let format = record::by_name("dsn").expect("a format");
+        let mut reader = format.reader(&Clock { zone: Zone::Fixed(0), year: 2000 });
+        let mut bounced = 0;
+        let mut malformed = 0;
+        let mut differ = Vec::new();
+        let mut each = |_: u64, record: Record<'_>| match record {
+            Record::Retold(attempt) => {
+                bounced += usize::from(attempt.outcome == record::Outcome::Bounced);
+                let key = key(&attempt);
+                let mut connection = key.clone();
+                connection[0].clear();
+                if !refused.contains(&key) && !connections.contains(&connection) {
+                    differ.push(key);
+                }
+            }
+            Record::Malformed { .. } => malformed += 1,
+            _ => {}
+        };
+        let mut offset = 0;
+        for line in mbox.split('\n') {
+            reader.line(Line { bytes: line.as_bytes(), offset }, &mut each);
+            offset += line.len() as u64 + 1;
+        }
+        reader.finish(&mut each);
+        println!("{}: {bounced} told, {} differ, {malformed} malformed", run.folder, differ.len());
+        assert!(differ.len() <= run.differs, "{}: {differ:#?}", run.folder);
+        assert_eq!((bounced, malformed), (run.told, run.malformed), "{}", run.folder);
+    }
+}
