@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{data, events, summary, text};
+use common::{data, text};
 use eopwatch::microsoft;
 use eopwatch::record::{self, Answer, Attempt, Clock, Line, Record, Zone};
 
@@ -92,8 +92,7 @@ fn bounces_tell_the_refusals_of_the_servers_journal() {
             Record::Retold(attempt) => {
                 bounced += usize::from(attempt.outcome == record::Outcome::Bounced);
                 let key = key(&attempt);
-                let mut connection = key.clone();
-                connection[0].clear();
+                let connection = [key[1].clone(), key[2].clone()];
                 if !refused.contains(&key) && !connections.contains(&connection) {
                     differ.push(key);
                 }

@@ -6,9 +6,13 @@ use std::fmt;
 use memchr::memmem;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::stamp::{self, Naive};
+use super::registry::{Line, Reader};
+use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::starts_with_code;
 use super::{Answer, Enhanced, Record, Time};
+
+mod values;
+use values::{Found, Values};
 
 /// Text or number, as programs and their versions differ in it. What is neither counts as not there.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -234,12 +238,102 @@ pub(crate) fn object(line: &[u8]) -> Option<&[u8]> {
 }
 
 fn clean(line: &[u8]) -> &[u8] {
-    let line = super::syslog::trim(line);
-    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii()
+    object_start(line).trim_ascii_end()
 }
 
 /// For the user.
 pub(crate) const BROKEN: &str = "a broken JSON record";
+
+/// Behind what a crash or an editor left before the first character.
+fn object_start(line: &[u8]) -> &[u8] {
+    let line = super::syslog::trim(line);
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii_start()
+}
+
+/// Space and clock of a reader of values.
+pub(crate) struct Context {
+    pub(crate) stamper: Stamper,
+    pub(crate) scratch: Vec<u8>,
+}
+
+/// Makes records of one value.
+pub(crate) type Understand = fn(&str, &mut Context, &mut dyn FnMut(Record<'_>));
+
+/// Reads values however they are laid out: one a line, in arrays, over many lines, in the arrays of `wrappers`.
+pub(crate) fn reader(
+    clock: &Clock,
+    wrappers: &'static [&'static str],
+    understand: Understand,
+) -> Box<dyn Reader + Send> {
+    let context = Context { stamper: Stamper::new(clock), scratch: Vec::new() };
+    Box::new(ValueReader { values: Values::new(wrappers), context, understand })
+}
+
+struct ValueReader {
+    values: Values,
+    context: Context,
+    understand: Understand,
+}
+
+impl Reader for ValueReader {
+    fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
+        let Self { values, context, understand } = self;
+        values.line(line, &mut |offset, found| tell(offset, &found, context, *understand, out));
+    }
+
+    fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
+        let Self { values, context, understand } = self;
+        values.finish(&mut |offset, found| tell(offset, &found, context, *understand, out));
+    }
+}
+
+fn tell(
+    offset: u64,
+    found: &Found<'_>,
+    context: &mut Context,
+    understand: Understand,
+    out: &mut dyn FnMut(u64, Record<'_>),
+) {
+    match found {
+        Found::Object(bytes) => {
+            understand(&String::from_utf8_lossy(bytes), context, &mut |record| out(offset, record));
+        }
+        Found::Broken => out(offset, Record::Malformed { why: "a broken JSON record" }),
+        Found::Other => out(offset, Record::Malformed { why: "not JSON" }),
+    }
+}
+
+/// How well a stretch fits a service's export: it must be JSON, on one line or on many, and hold one of its marks.
+pub(crate) fn marked(head: &[u8], is_marked: impl Fn(&[u8]) -> bool) -> f32 {
+    if !is_marked(head) {
+        return 0.0;
+    }
+    let (mut lines, mut json) = (0usize, 0usize);
+    for line in super::registry::whole_lines(head) {
+        lines += 1;
+        let first = object_start(line).first();
+        json += usize::from(matches!(first, Some(b'{' | b'[' | b'"' | b'}' | b']' | b'-' | b'0'..=b'9')));
+    }
+    // The only line of a stretch may lack its beginning.
+    if lines == 1 || json * 2 > lines { 0.9 } else { 0.0 }
+}
+
+/// The remote's reply as a service passes it on; without a code it is the service's own text.
+pub(crate) fn passed_on<'a>(text: &str, scratch: &'a mut Vec<u8>) -> Answer<'a> {
+    let text = text.trim_start();
+    let code = text.get(..3).filter(|_| starts_with_code(text.as_bytes())).and_then(|code| code.parse().ok());
+    reply(code, None, text, scratch)
+}
+
+/// Without any text: a failure for good was an answer, if the status says more than x.0.0 and is not the network's.
+pub(crate) fn status_alone(status: &Scalar<'_>) -> Answer<'static> {
+    match status.bytes().and_then(Enhanced::at_start) {
+        Some((code @ Enhanced(5, subject, detail), _)) if subject != 4 && (subject, detail) != (0, 0) => {
+            Answer::Codes { smtp: None, enhanced: Some(code) }
+        }
+        _ => Answer::Nobody,
+    }
+}
 
 /// Whether the line holds that key (quotes included).
 pub(crate) fn has(line: &[u8], key: &[u8]) -> bool {

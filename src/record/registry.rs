@@ -132,6 +132,10 @@ pub fn formats() -> &'static [&'static dyn Format] {
         &super::greenarrow::GREENARROW,
         &super::halon::HALON,
         &super::dsn::DSN,
+        &super::ses::SES,
+        &super::sendgrid::SENDGRID,
+        &super::mailgun::MAILGUN,
+        &super::sparkpost::SPARKPOST,
     ];
     FORMATS
 }
