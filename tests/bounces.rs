@@ -69,18 +69,16 @@ fn key(attempt: &Attempt<'_>) -> Key {
 fn bounces_tell_the_refusals_of_the_servers_journal() {
     for run in RUNS {
         let root = format!("real-logs/{}", run.folder);
-        let of = |row: &BTreeMap<String, String>, first: &str| -> Key {
-            [first, &row["code"], &row["enhanced"], &row["datacenter_host"]].map(ToString::to_string)
-        };
-        let refused: Vec<_> = rows(&format!("{root}/attempts.tsv.gz"));
-        let refused: BTreeSet<Key> = refused
+        let refused: BTreeSet<Key> = rows(&format!("{root}/attempts.tsv.gz"))
             .iter()
             .filter(|row| row["outcome"] != "delivered")
-            .map(|row| of(row, &row["rcpt"]))
+            .map(|row| ["rcpt", "code", "enhanced", "datacenter_host"].map(|name| row[name].clone()))
             .collect();
         // Refused before a recipient was named.
-        let connections: BTreeSet<Key> =
-            rows(&format!("{root}/connections.tsv.gz")).iter().map(|row| of(row, "")).collect();
+        let connections: BTreeSet<[String; 2]> = rows(&format!("{root}/connections.tsv.gz"))
+            .iter()
+            .map(|row| ["code", "enhanced"].map(|name| row[name].clone()))
+            .collect();
 
         let mbox = text(&data(&format!("{root}/bounces.mbox.gz")));
         let format = record::by_name("dsn").expect("a format");

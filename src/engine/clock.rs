@@ -13,7 +13,7 @@ use memchr::memmem;
 use crate::aggregate::Warning;
 use crate::record::stamp::{SILENCE, civil_from_days, parse};
 use crate::record::{Clock, Format, Naive, Stamper, Zone};
-use crate::source::{Chunk, ChunkSink, Chunks, Compression, FileSpan, Location, open_stream, spans};
+use crate::source::{Chunk, ChunkSink, Chunks, FileSpan, Location, open_stream, spans};
 
 use super::options::Options;
 use super::prepare::{HEAD, Prepared};
@@ -60,7 +60,7 @@ impl Evidence {
         self.samples_in(format, head, true);
         let Location::File(path) = &input.location else { return Ok(()) };
         let file = File::open(path)?;
-        if input.compression == Compression::None {
+        if input.coding.is_plain() {
             let size = file.metadata()?.len();
             let tail_from = size.saturating_sub(HEAD as u64).max(head.len() as u64);
             let tail = read_at(&file, tail_from, size.saturating_sub(tail_from) as usize)?;

@@ -12,7 +12,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::aggregate::Warning;
 use crate::record::{self, Clock, Format, Zone};
-use crate::source::{Compression, Discovered, FileSpan, Location, Tail, discover, open_stream, sniff};
+use crate::source::{Coding, Discovered, FileSpan, Location, Tail, discover, open_stream, sniff};
 
 use super::clock::{CLOCK_SEARCH, Evidence, set_clocks};
 use super::options::Options;
@@ -29,7 +29,7 @@ pub struct Prepared {
     pub name: Arc<str>,
     pub location: Location,
     pub found: bool,
-    pub compression: Compression,
+    pub coding: Coding,
     /// `None`: empty, or no log that is known.
     pub format: Option<&'static dyn Format>,
     pub clock: Clock,
@@ -129,11 +129,11 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
         location => location.clone(),
     };
     let mut stream = None;
-    let (head, compression, size, modified) = match &location {
+    let (head, coding, size, modified) = match &location {
         Location::Stream(path) => {
-            let (head, compression, opened) = open_pipe(path.as_deref(), options.follow)?;
+            let (head, coding, opened) = open_pipe(path.as_deref(), options.follow)?;
             stream = Some(opened);
-            (head, compression, 0, None)
+            (head, coding, 0, None)
         }
         Location::File(path) => {
             let file = File::open(path)?;
@@ -144,8 +144,8 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
             let modified = meta.modified().ok().and_then(|m| m.duration_since(UNIX_EPOCH).ok());
             let growing = if options.follow { Some(Tail::whole_lines(&file)?) } else { None };
             let sniffed = sniff(file, HEAD)?;
-            let size = growing.filter(|_| sniffed.compression == Compression::None).unwrap_or(meta.len());
-            (sniffed.head, sniffed.compression, size, modified.map(|m| m.as_secs() as i64))
+            let size = growing.filter(|_| sniffed.coding.is_plain()).unwrap_or(meta.len());
+            (sniffed.head, sniffed.coding, size, modified.map(|m| m.as_secs() as i64))
         }
     };
     // A file that was cut while it was written to may begin with a hole of any length.
@@ -181,7 +181,7 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
         name: input.name().into(),
         location,
         found: input.found,
-        compression,
+        coding,
         format,
         clock: Clock { zone: Zone::Fixed(0), year: 1970 },
         span_years: Vec::new(),
@@ -232,8 +232,8 @@ fn spool(path: Option<&Path>) -> io::Result<TempPath> {
 
 /// Reads the head of a pipe and puts it back before the rest. A live pipe must not be waited for until a buffer is full;
 /// from one that ends, as much is read as a file would be searched for Microsoft's stamps.
-fn open_pipe(path: Option<&Path>, live: bool) -> io::Result<(Vec<u8>, Compression, Stream)> {
-    let (compression, mut stream) = open_stream(pipe(path)?)?;
+fn open_pipe(path: Option<&Path>, live: bool) -> io::Result<(Vec<u8>, Coding, Stream)> {
+    let (coding, mut stream) = open_stream(pipe(path)?)?;
     let mut head = Vec::new();
     let mut buffer = vec![0; HEAD];
     while head.len() < CLOCK_SEARCH && !(live && head.contains(&b'\n')) {
@@ -242,7 +242,7 @@ fn open_pipe(path: Option<&Path>, live: bool) -> io::Result<(Vec<u8>, Compressio
             n => head.extend_from_slice(&buffer[..n]),
         }
     }
-    Ok((head.clone(), compression, Box::new(io::Cursor::new(head).chain(stream))))
+    Ok((head.clone(), coding, Box::new(io::Cursor::new(head).chain(stream))))
 }
 
 /// A guess for the user at what a file is.
@@ -261,10 +261,10 @@ fn looks_like(head: &[u8]) -> &'static str {
 }
 
 impl Prepared {
-    /// The file, where it is neither compressed nor a pipe.
+    /// The file, where it is neither compressed nor UTF-16 nor a pipe.
     pub fn plain_file(&self) -> Option<&Path> {
         match &self.location {
-            Location::File(path) if self.compression == Compression::None => Some(path),
+            Location::File(path) if self.coding.is_plain() => Some(path),
             Location::File(_) | Location::Stream(_) => None,
         }
     }

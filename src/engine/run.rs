@@ -184,7 +184,7 @@ impl Run {
                 if let Err(error) = result {
                     self.warn(Warning {
                         path: Some(self.inputs[piece.input].name.to_string()),
-                        text: read_error(&error, self.inputs[piece.input].compression),
+                        text: read_error(&error, self.inputs[piece.input].coding.compression),
                         is_error: true,
                     });
                 }
@@ -314,9 +314,9 @@ impl Run {
             }
             (Location::File(path), None) => {
                 let done = Arc::clone(&self.done_bytes);
-                let (compression, stream) = open_stream(Counted { file: File::open(path)?, done })?;
+                let (coding, stream) = open_stream(Counted { file: File::open(path)?, done })?;
                 // What a plain file holds behind its size at the start is the tail's.
-                let whole = if compression == Compression::None { input.size } else { u64::MAX };
+                let whole = if coding.is_plain() { input.size } else { u64::MAX };
                 Chunks::new(stream.take(whole)).run(&mut task)
             }
             (Location::Stream(_), _) => match self.take_stream(piece.input) {

@@ -318,7 +318,7 @@ pub fn snapshot(run: &Run, filter: &Filter, detected: Option<&Detected>) -> Snap
         snapshot.inputs.push(InputRow {
             path: input.name.to_string(),
             mta: input.format.map(|f| f.name().to_owned()),
-            compression: input.compression.name().map(str::to_owned),
+            compression: input.coding.compression.name().map(str::to_owned),
             bytes: stats.bytes,
             lines: stats.lines,
             attempts: stats.attempts + by_domain,

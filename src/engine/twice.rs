@@ -13,7 +13,7 @@ use foldhash::fast::FixedState;
 use crate::aggregate::Warning;
 use crate::record::{Format, Stamper, Time};
 use crate::scan::Scanner;
-use crate::source::{Chunk, ChunkSink, Chunks, Compression, Location, open_stream};
+use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 
 use super::prepare::Prepared;
 
@@ -211,7 +211,7 @@ impl Records {
             return Err(io::Error::other("a pipe cannot be read again"));
         };
         let mut file = File::open(path)?;
-        let stream: Box<dyn Read + Send> = if input.compression == Compression::None {
+        let stream: Box<dyn Read + Send> = if input.coding.is_plain() {
             io::Seek::seek(&mut file, io::SeekFrom::Start(from))?;
             Box::new(file.take(input.size.saturating_sub(from)))
         } else {

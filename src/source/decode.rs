@@ -1,7 +1,10 @@
-//! Tells compression by magic bytes and opens the decompressed stream.
+//! Tells compression and encoding by magic bytes and opens the stream of text: decompressed, and UTF-8 where the file is
+//! UTF-16.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+
+use super::utf16::{ByteOrder, Utf16};
 
 /// How a file is compressed; `name` is the value of `compression` in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +43,31 @@ impl Compression {
     }
 }
 
-/// The beginning of an input, decompressed.
-pub struct SniffedInput {
+/// What a file's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coding {
     pub compression: Compression,
+    /// The text is UTF-16: what is read, and its offsets, are those of its UTF-8.
+    pub is_utf16: bool,
+}
+
+impl Coding {
+    /// Its bytes are the text: it may be read from any place on.
+    pub fn is_plain(self) -> bool {
+        self.compression == Compression::None && !self.is_utf16
+    }
+}
+
+/// The beginning of an input, decoded.
+pub struct SniffedInput {
+    pub coding: Coding,
     pub head: Vec<u8>,
 }
 
-/// Reads the first `bytes` of the decompressed stream. A truncated archive gives what it has.
-pub fn sniff(mut file: File, bytes: usize) -> io::Result<SniffedInput> {
-    let mut magic = [0; 6];
-    let got = read_full(&mut file, &mut magic)?;
-    let compression = Compression::of(&magic[..got]);
+/// Reads the first `bytes` of the decoded stream. A truncated archive gives what it has.
+pub fn sniff(file: File, bytes: usize) -> io::Result<SniffedInput> {
+    let (coding, mut stream) = open_stream(file)?;
     let mut head = vec![0; bytes];
-    let mut stream = decoder(compression, io::Cursor::new(magic[..got].to_vec()).chain(file))?;
     let mut filled = 0;
     while filled < bytes {
         match stream.read(&mut head[filled..]) {
@@ -65,7 +80,7 @@ pub fn sniff(mut file: File, bytes: usize) -> io::Result<SniffedInput> {
         }
     }
     head.truncate(filled);
-    Ok(SniffedInput { compression, head })
+    Ok(SniffedInput { coding, head })
 }
 
 fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
@@ -81,15 +96,22 @@ fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// The decompressed stream of `reader`, which stands at its first byte. `count` is told the compressed bytes read.
-pub fn open_stream(
-    mut reader: impl Read + Send + 'static,
-) -> io::Result<(Compression, Box<dyn Read + Send>)> {
+/// The decoded stream of `reader`, which stands at its first byte.
+pub fn open_stream(mut reader: impl Read + Send + 'static) -> io::Result<(Coding, Box<dyn Read + Send>)> {
     let mut magic = [0; 6];
     let got = read_full(&mut reader, &mut magic)?;
     let compression = Compression::of(&magic[..got]);
     let whole = io::Cursor::new(magic[..got].to_vec()).chain(reader);
-    Ok((compression, decoder(compression, whole)?))
+    let mut text = decoder(compression, whole)?;
+    let mut mark = [0; 4];
+    let got = read_full(&mut text, &mut mark)?;
+    let order = ByteOrder::of(&mark[..got]);
+    let text = Box::new(io::Cursor::new(mark[..got].to_vec()).chain(text));
+    let text: Box<dyn Read + Send> = match order {
+        Some(order) => Box::new(Utf16::new(text, order)),
+        None => text,
+    };
+    Ok((Coding { compression, is_utf16: order.is_some() }, text))
 }
 
 fn decoder(compression: Compression, reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {

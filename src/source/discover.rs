@@ -69,18 +69,34 @@ pub fn discover(paths: &[PathBuf]) -> (Vec<Discovered>, Vec<(PathBuf, io::Error)
     (inputs, errors)
 }
 
-/// A folder's files by name, hidden ones left out.
+/// A folder's files by name, hidden ones left out; a Maildir's messages, read and unread.
 fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
+    let is_maildir = ["cur", "new", "tmp"].iter().all(|name| path.join(name).is_dir());
+    if is_maildir {
+        // What lies in `tmp` is still being written.
+        for name in ["cur", "new"] {
+            list(&path.join(name), &mut files)?;
+        }
+    } else {
+        list(path, &mut files)?;
+    }
+    Ok(files)
+}
+
+fn list(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let start = files.len();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !hidden && entry.path().is_file() {
+        // A link is what it points at.
+        let kind = entry.file_type()?;
+        if !hidden && (kind.is_file() || kind.is_symlink() && entry.path().is_file()) {
             files.push(entry.path());
         }
     }
-    files.sort();
-    Ok(files)
+    files[start..].sort();
+    Ok(())
 }
 
 /// Files that match `folder/prefix*suffix`.
@@ -99,4 +115,32 @@ fn usual_place(pattern: &Path) -> Vec<Discovered> {
         })
         .map(|f| Discovered { location: Location::File(f), found: true })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_and_maildirs() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let touch = |name: &str| fs::write(root.path().join(name), "x").expect("written");
+        for name in ["cur", "new", "tmp", "cur/.Junk"] {
+            fs::create_dir(root.path().join(name)).expect("made");
+        }
+        for name in ["cur/2:2,S", "cur/1:2,", "new/0", "tmp/3", "dovecot-uidlist", "cur/.hidden"] {
+            touch(name);
+        }
+        let names = || {
+            let files = folder(root.path()).expect("read");
+            files
+                .iter()
+                .map(|f| f.strip_prefix(root.path()).expect("inside").display().to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(), ["cur/1:2,", "cur/2:2,S", "new/0"]);
+        fs::remove_file(root.path().join("tmp/3")).expect("removed");
+        fs::remove_dir(root.path().join("tmp")).expect("removed");
+        assert_eq!(names(), ["dovecot-uidlist"]);
+    }
 }

@@ -6,9 +6,10 @@ mod decode;
 mod discover;
 mod follow;
 mod map;
+mod utf16;
 
 pub use chunks::{Chunk, ChunkSink, Chunks, MAX_LINE};
-pub use decode::{Compression, SniffedInput, open_stream, sniff};
+pub use decode::{Coding, Compression, SniffedInput, open_stream, sniff};
 pub use discover::{Discovered, Location, discover};
 pub use follow::{Followed, Tail};
 pub use map::{FileSpan, MmapChoice, spans};
