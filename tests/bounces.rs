@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 use common::{data, text};
 use eopwatch::microsoft;
@@ -25,17 +26,19 @@ struct Run {
 const RUNS: [Run; 8] = [
     // A reply was cut at 2000 bytes, before its host tag.
     Run { folder: "postfix", told: 260, differs: 1, malformed: 0 },
-    Run { folder: "postfix-postlog", told: 81, differs: 0, malformed: 0 },
+    Run { folder: "postfix-postlog", told: 83, differs: 0, malformed: 0 },
     // Replies of thousands of bytes or lines were cut, before their host tag.
-    Run { folder: "exim", told: 296, differs: 3, malformed: 0 },
-    // A reply that a control character cut short.
-    Run { folder: "exim-plain", told: 142, differs: 1, malformed: 0 },
-    // Refusals that a broken connection cut short, or that the report has no words of.
-    Run { folder: "sendmail", told: 268, differs: 12, malformed: 0 },
-    Run { folder: "opensmtpd", told: 245, differs: 14, malformed: 0 },
-    // Haraka leaves `Action` and reply out where the last recipient was refused before the others.
-    Run { folder: "haraka", told: 243, differs: 4, malformed: 35 },
-    Run { folder: "haraka-json", told: 65, differs: 1, malformed: 5 },
+    Run { folder: "exim", told: 297, differs: 3, malformed: 0 },
+    // A control character cut a reply short.
+    Run { folder: "exim-plain", told: 143, differs: 1, malformed: 0 },
+    // Two replies were cut by a connection that broke; of one the report has no words, of three the answer to QUIT.
+    Run { folder: "sendmail", told: 267, differs: 6, malformed: 0 },
+    // A control character cut a reply short.
+    Run { folder: "opensmtpd", told: 245, differs: 1, malformed: 0 },
+    // Haraka's report gives a recipient the answer to another one of the same message, and leaves `Action` and reply out
+    // where the sender was refused.
+    Run { folder: "haraka", told: 243, differs: 7, malformed: 35 },
+    Run { folder: "haraka-json", told: 71, differs: 1, malformed: 5 },
 ];
 
 fn rows(path: &str) -> Vec<BTreeMap<String, String>> {
@@ -67,6 +70,7 @@ fn key(attempt: &Attempt<'_>) -> Key {
 
 #[test]
 fn bounces_tell_the_refusals_of_the_servers_journal() {
+    let mut wrong = Vec::new();
     for run in RUNS {
         let root = format!("real-logs/{}", run.folder);
         let refused: BTreeSet<Key> = rows(&format!("{root}/attempts.tsv.gz"))
@@ -80,7 +84,9 @@ fn bounces_tell_the_refusals_of_the_servers_journal() {
             .map(|row| ["code", "enhanced"].map(|name| row[name].clone()))
             .collect();
 
-        let mbox = text(&data(&format!("{root}/bounces.mbox.gz")));
+        let packed = std::fs::read(data(&format!("{root}/bounces.mbox.gz"))).expect("a sample");
+        let mut mbox = Vec::new();
+        flate2::read::MultiGzDecoder::new(&packed[..]).read_to_end(&mut mbox).expect("gzip");
         let format = record::by_name("dsn").expect("a format");
         let mut reader = format.reader(&Clock { zone: Zone::Fixed(0), year: 2000 });
         let mut bounced = 0;
@@ -99,13 +105,19 @@ fn bounces_tell_the_refusals_of_the_servers_journal() {
             _ => {}
         };
         let mut offset = 0;
-        for line in mbox.split('\n') {
-            reader.line(Line { bytes: line.as_bytes(), offset }, &mut each);
+        for line in mbox.split(|byte| *byte == b'\n') {
+            reader.line(Line { bytes: line, offset }, &mut each);
             offset += line.len() as u64 + 1;
         }
         reader.finish(&mut each);
         println!("{}: {bounced} told, {} differ, {malformed} malformed", run.folder, differ.len());
-        assert!(differ.len() <= run.differs, "{}: {differ:#?}", run.folder);
-        assert_eq!((bounced, malformed), (run.told, run.malformed), "{}", run.folder);
+        if differ.len() != run.differs || (bounced, malformed) != (run.told, run.malformed) {
+            wrong.push(format!(
+                "{}: {bounced} told, {malformed} malformed, {}",
+                run.folder,
+                differ.iter().map(|key| key.join(" ")).collect::<Vec<_>>().join("\n  ")
+            ));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -138,10 +138,8 @@ impl Format for Dsn {
         None
     }
 
-    fn blind_spot(&self, seen: &super::Seen) -> Option<&'static str> {
-        (seen.attempts() > 0 && seen.delivered == 0).then_some(
-            "bounce messages tell of failures and delays only: give the MTA's log too, to see what was accepted",
-        )
+    fn retells(&self) -> bool {
+        true
     }
 }
 
@@ -716,6 +714,10 @@ impl Group {
                 remote.or(named);
                 match reply {
                     Some(reply) if is_own(reply) => Answer::Nobody,
+                    // Sendmail's: what was answered last, to QUIT.
+                    Some([b'2' | b'3', ..]) if outcome != Outcome::Delivered => {
+                        told_answer(told).unwrap_or_else(|| refused(status))
+                    }
                     Some(reply) => Answer::Text(reply),
                     None => told_answer(told).unwrap_or_else(|| codes(outcome, status)),
                 }
@@ -805,9 +807,17 @@ enum Diagnosis {
     Nothing,
 }
 
-/// What stands in the text for people.
+/// The refusal that stands in the text for people.
 fn told_answer(words: Option<&[u8]>) -> Option<Answer<'_>> {
-    words.filter(|words| starts_with_code(words)).map(Answer::Text)
+    words.filter(|words| matches!(words, [b'4' | b'5', ..]) && starts_with_code(words)).map(Answer::Text)
+}
+
+/// It refused, but the words are lost.
+fn refused(status: Option<Enhanced>) -> Answer<'static> {
+    match status {
+        Some(_) if is_of_network(status) => Answer::Nobody,
+        _ => Answer::Codes { smtp: None, enhanced: status.filter(says_more) },
+    }
 }
 
 /// Without any words: a failure for good was an answer, if the status says more than x.0.0 and is not the network's.

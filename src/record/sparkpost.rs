@@ -65,6 +65,10 @@ impl Format for SparkPost {
         json::stamp_behind(line, b"\"timestamp\"")
     }
 
+    fn retells(&self) -> bool {
+        true
+    }
+
     fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
         (seen.bounced > 0 && seen.deferred == 0).then_some(
             "no delays in these events, so throttling is not seen: add the event \"delay\" to the webhook",

@@ -180,6 +180,10 @@ fn what_the_diagnosis_says() {
         "mx.b.example 203.0.113.9 bounced Nobody"
     );
     assert_eq!(with("X-Unix; 1"), "");
+    assert_eq!(
+        with("smtp; 221 2.0.0 closing"),
+        "mx.b.example - bounced Codes { smtp: None, enhanced: Some(Enhanced(5, 7, 1)) }"
+    );
     let delayed = RECIPIENT.replace("failed", "delayed");
     let suspended = "X-Postfix; delivery temporarily suspended: lost connection with mx";
     assert_eq!(shown(&delayed.replace("smtp; 550 5.7.1 no", suspended)), ["held back"]);
