@@ -41,3 +41,26 @@ fn utf16_logs_give_the_events_of_their_utf8_twins() {
     std::fs::write(&path, packed.finish().expect("packed")).expect("written");
     assert!(seen(&[]) == expected);
 }
+
+/// Without indentation, equal lines follow each other (`}`), and each is needed.
+#[test]
+fn json_over_many_lines_is_whole() {
+    let event = |to: &str| {
+        format!(
+            "{{\n\"eventType\": \"Bounce\",\n\"mail\": {{\n\"tags\": {{\n\"a\": {{\n}}\n}}\n}},\n\"bounce\": {{\n\"timestamp\": \
+             \"2026-05-12T08:13:00Z\",\n\"bouncedRecipients\": [\n{{\n\"emailAddress\": \"{to}\",\n\"diagnosticCode\": \
+             \"smtp; 550 5.7.1 no\"\n}}\n]\n}}\n}}\n"
+        )
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("events.json");
+    std::fs::write(&path, event("a@outlook.com") + &event("b@outlook.com")).expect("written");
+    let found = events(&[], &[path.clone()]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    let text = std::fs::read_to_string(&path).expect("read");
+    for event in &found {
+        let at = event["offset"].as_u64().expect("an offset") as usize;
+        assert!(text[at..].starts_with("{\n\"eventType\""));
+        assert_eq!((event["mta"].as_str(), event["smtp_code"].as_u64()), (Some("ses"), Some(550)));
+    }
+}

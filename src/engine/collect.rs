@@ -510,7 +510,7 @@ impl<'w, 'e> Task<'w, 'e> {
             stats: InputStats::default(),
             input,
             format,
-            scanner: Scanner::new(format.needles()),
+            scanner: Scanner::new(format.needles()).each_counts(format.spans_lines()),
             reader: format.reader(clock),
             edges: Stamper::new(clock),
             between,

@@ -82,7 +82,7 @@ pub fn visit(
                 before: &lessons.by_age[..place],
                 recent: Recent::new(run.inputs.len()),
             },
-            scanner: Scanner::new(format.needles()),
+            scanner: Scanner::new(format.needles()).each_counts(format.spans_lines()),
             reader: format.reader(&input.clock_at(0)),
             each,
             go_on: true,

@@ -94,7 +94,13 @@ impl Format for Dsn {
             return 0.6;
         }
         let first = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-        if is_from_line(first) {
+        let mut after_blank = true;
+        let in_mbox = head.split(|byte| *byte == b'\n').any(|line| {
+            let begins = after_blank && is_from_line(line);
+            after_blank = line.trim_ascii().is_empty();
+            begins
+        });
+        if in_mbox {
             return 0.5;
         }
         // A header of two known fields, each with its blank, and nothing in it that is no field.
@@ -107,6 +113,10 @@ impl Format for Dsn {
             .count();
         let begins_with_field = field_name(first).is_some();
         if begins_with_field && known == 2 { 0.5 } else { 0.0 }
+    }
+
+    fn spans_lines(&self) -> bool {
+        true
     }
 
     fn needles(&self) -> &'static [&'static [u8]] {
@@ -165,7 +175,7 @@ fn is_folded(line: &[u8]) -> bool {
 /// `Name:` at a line's start.
 fn field_name(line: &[u8]) -> Option<&[u8]> {
     let name = &line[..memchr(b':', &line[..line.len().min(80)])?];
-    let plain = name.iter().all(|byte| byte.is_ascii_graphic());
+    let plain = name.iter().all(u8::is_ascii_graphic);
     (plain && !name.is_empty()).then_some(name)
 }
 
@@ -521,6 +531,12 @@ impl DsnReader {
             self.end_of_group(out);
         }
         let Some(message) = &mut self.message else { return };
+        if is("Reporting-MTA") && message.has_group {
+            // Another report, in a file of reports alone.
+            message.queue_id.clear();
+            message.sender.clear();
+            message.arrival = None;
+        }
         let group = &mut self.group;
         let (field, rank) = if is("Final-Recipient") {
             (&mut group.final_, 1)
@@ -931,7 +947,7 @@ impl<'a> Remote<'a> {
         let inner = rest.trim_ascii().trim_ascii_start();
         let inner = inner.strip_prefix(b"(").or_else(|| inner.strip_prefix(b"[")).unwrap_or_default();
         let inner =
-            &inner[..inner.iter().position(|byte| matches!(byte, b')' | b']')).unwrap_or(inner.len())];
+            &inner[..inner.iter().position(|byte| matches!(byte, b')' | b']' | b',')).unwrap_or(inner.len())];
         let host = Some(name).filter(|name| !name.is_empty()).and_then(host_name);
         if let Some(tcp) = inner.strip_prefix(b"TCP|") {
             let mut words = tcp.split(|byte| *byte == b'|');

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::BuildHasher;
 
+use foldhash::fast::FixedState;
 use memchr::memmem;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -266,42 +268,42 @@ pub(crate) fn reader(
     understand: Understand,
 ) -> Box<dyn Reader + Send> {
     let context = Context { stamper: Stamper::new(clock), scratch: Vec::new() };
-    Box::new(ValueReader { values: Values::new(wrappers), context, understand })
+    Box::new(ValueReader { values: Values::new(wrappers), context, understand, last: None })
 }
 
 struct ValueReader {
     values: Values,
     context: Context,
     understand: Understand,
+    /// Of the last value: a hook that was called again for the same event wrote it again.
+    last: Option<u64>,
 }
 
 impl Reader for ValueReader {
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
-        let Self { values, context, understand } = self;
-        values.line(line, &mut |offset, found| tell(offset, &found, context, *understand, out));
+        let Self { values, context, understand, last } = self;
+        values.line(line, &mut |offset, found| {
+            let mut out = |record: Record<'_>| out(offset, record);
+            match found {
+                Found::Object(bytes) => {
+                    let hash = Some(FixedState::default().hash_one(bytes));
+                    if std::mem::replace(last, hash) != hash {
+                        understand(&String::from_utf8_lossy(bytes), context, &mut out);
+                    }
+                }
+                Found::Broken => out(BROKEN),
+                Found::Other => out(Record::Malformed { why: "not JSON" }),
+            }
+        });
     }
 
     fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
-        let Self { values, context, understand } = self;
-        values.finish(&mut |offset, found| tell(offset, &found, context, *understand, out));
+        // A value that is whole was handed over before.
+        self.values.finish(&mut |offset, _| out(offset, BROKEN));
     }
 }
 
-fn tell(
-    offset: u64,
-    found: &Found<'_>,
-    context: &mut Context,
-    understand: Understand,
-    out: &mut dyn FnMut(u64, Record<'_>),
-) {
-    match found {
-        Found::Object(bytes) => {
-            understand(&String::from_utf8_lossy(bytes), context, &mut |record| out(offset, record));
-        }
-        Found::Broken => out(offset, Record::Malformed { why: "a broken JSON record" }),
-        Found::Other => out(offset, Record::Malformed { why: "not JSON" }),
-    }
-}
+const BROKEN: Record<'_> = Record::Malformed { why: "a broken JSON record" };
 
 /// How well a stretch fits a service's export: it must be JSON, on one line or on many, and hold one of its marks.
 pub(crate) fn marked(head: &[u8], is_marked: impl Fn(&[u8]) -> bool) -> f32 {

@@ -47,6 +47,10 @@ impl Format for Mailgun {
         })
     }
 
+    fn spans_lines(&self) -> bool {
+        true
+    }
+
     fn needles(&self) -> &'static [&'static [u8]] {
         &[]
     }

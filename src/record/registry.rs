@@ -46,6 +46,10 @@ pub trait Format: Sync {
     fn retells(&self) -> bool {
         false
     }
+    /// Whether a record may span lines: then equal lines in a row are not one record that was written twice.
+    fn spans_lines(&self) -> bool {
+        false
+    }
     /// What a log with these attempts leaves out by the MTA's settings, and how to have it written.
     fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
         let _ = seen;

@@ -42,6 +42,10 @@ impl Format for SendGrid {
         })
     }
 
+    fn spans_lines(&self) -> bool {
+        true
+    }
+
     fn needles(&self) -> &'static [&'static [u8]] {
         &[]
     }

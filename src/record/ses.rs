@@ -55,6 +55,10 @@ impl Format for Ses {
         })
     }
 
+    fn spans_lines(&self) -> bool {
+        true
+    }
+
     fn needles(&self) -> &'static [&'static [u8]] {
         &[]
     }

@@ -49,6 +49,10 @@ impl Format for SparkPost {
         })
     }
 
+    fn spans_lines(&self) -> bool {
+        true
+    }
+
     fn needles(&self) -> &'static [&'static [u8]] {
         &[]
     }

@@ -11,6 +11,8 @@ use crate::source::Chunk;
 pub struct Scanner {
     needle: Needle,
     previous: Previous,
+    /// Equal lines in a row are handed over each for itself.
+    each_counts: bool,
 }
 
 /// How candidates are found.
@@ -65,7 +67,13 @@ pub struct Scanned {
 impl Scanner {
     /// `needles`: each line worth a look holds one of these literals; empty: every line is worth it.
     pub fn new(needles: &'static [&'static [u8]]) -> Self {
-        Self { needle: Needle::of(needles), previous: Previous::default() }
+        Self { needle: Needle::of(needles), previous: Previous::default(), each_counts: false }
+    }
+
+    /// Whether equal lines in a row are each for itself, not one record that was written twice.
+    pub fn each_counts(mut self, each_counts: bool) -> Self {
+        self.each_counts = each_counts;
+        self
     }
 
     /// Tells the scanner the line that stands right before `offset`.
@@ -97,7 +105,7 @@ impl Scanner {
                 None if self.previous.end == chunk.offset + start as u64 => Some(&self.previous.line[..]),
                 _ => None,
             };
-            if !line.is_empty() && before == Some(line) {
+            if !line.is_empty() && before == Some(line) && !self.each_counts {
                 scanned.repeated += 1;
             } else {
                 each(chunk.offset + start as u64, line);
@@ -168,5 +176,8 @@ mod tests {
             let (found, scanned) = candidates(&[b"relay="], text, cut);
             assert_eq!((found.len(), scanned.repeated, scanned.lines), (3, 1, 4), "cut at {cut}");
         }
+        let mut all = 0;
+        Scanner::new(&[b"relay="]).each_counts(true).scan(Chunk { bytes: text, offset: 0 }, |_, _| all += 1);
+        assert_eq!(all, 4);
     }
 }

@@ -122,6 +122,10 @@ fn relays_in_all_forms() {
         ("dns; mx.b.example [203.0.113.9]", "- mx.b.example 203.0.113.9"),
         ("dns; mx.b.example (2001:db8::1)", "- mx.b.example 2001:db8::1"),
         ("dns; mx.b.example (TCP|192.0.2.1|4711|203.0.113.9|25)", "192.0.2.1 mx.b.example 203.0.113.9"),
+        (
+            "dns; mx.b.example. (203.0.113.9, the server for the domain b.example.)",
+            "- mx.b.example 203.0.113.9",
+        ),
         ("smtp; mx.b.example ([203.0.113.9])", "- mx.b.example 203.0.113.9"),
     ] {
         let found = shown(&RECIPIENT.replace("dns; mx.b.example", remote)).remove(0);
@@ -151,6 +155,12 @@ fn recipients_and_actions() {
     assert_eq!(with("Action: failed\n", ""), "a bounce without Action");
     let nobody = message(&RECIPIENT.replace("Final-Recipient: rfc822; a@b.example", "Original-Recipient:"));
     assert_eq!(shown(&nobody), ["a bounce without its recipient"]);
+    // Reports after each other, with nothing around them.
+    let report = format!(
+        "Reporting-MTA: dns; h1\nX-Postfix-Queue-ID: q1\nX-Postfix-Sender: rfc822; s@x\n\n{RECIPIENT}"
+    );
+    let found = shown(&format!("{report}\nReporting-MTA: dns; h2\n\n{RECIPIENT}"));
+    assert!(found[0].starts_with("- h1 q1 - - s@x ") && found[1].starts_with("- h2 - - - - "), "{found:?}");
     // Two recipients, with and without the blank line between them.
     for gap in ["\n", ""] {
         let found = shown(&format!("{RECIPIENT}{gap}{}", RECIPIENT.replace("a@b", "c@b")));
@@ -307,6 +317,7 @@ fn told_by_content() {
         RECIPIENT,
         SAMPLE,
         "From x Tue May 12 08:00:09 2026\nX: y\n",
+        "end of one\n\nFrom x Tue May 12 08:00:09 2026\nX: y\n",
         "Received: by x\n\tfor y\nSubject: z\n\n",
     ] {
         assert!(DSN.score(text.as_bytes()) > 0.0, "{text}");

@@ -25,6 +25,9 @@ fn in_sns(event: &str) -> serde_json::Value {
 #[test]
 fn documented_lines() {
     assert_eq!(read(DOCUMENTED), EXPECTED);
+    // The same event once more, next to itself.
+    let twice: String = DOCUMENTED.lines().map(|line| format!("{line}\n{line}\n")).collect();
+    assert_eq!(read(&twice), EXPECTED);
 }
 
 #[test]
