@@ -55,7 +55,7 @@ fn json_over_many_lines_is_whole() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("events.json");
     std::fs::write(&path, event("a@outlook.com") + &event("b@outlook.com")).expect("written");
-    let found = events(&[], &[path.clone()]);
+    let found = events(&[], std::slice::from_ref(&path));
     assert_eq!(found.len(), 2, "{found:?}");
     let text = std::fs::read_to_string(&path).expect("read");
     for event in &found {
