@@ -792,6 +792,7 @@ impl Group {
             relay_host: remote.host,
             relay_ip: remote.ip,
             relay_port: None,
+            greeting: None,
             outcome,
             answer,
         })

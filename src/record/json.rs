@@ -291,7 +291,7 @@ impl Reader for ValueReader {
                         understand(&String::from_utf8_lossy(bytes), context, &mut out);
                     }
                 }
-                Found::Broken => out(BROKEN),
+                Found::Broken => out(Record::Malformed { why: BROKEN }),
                 Found::Other => out(Record::Malformed { why: "not JSON" }),
             }
         });
@@ -299,11 +299,9 @@ impl Reader for ValueReader {
 
     fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
         // A value that is whole was handed over before.
-        self.values.finish(&mut |offset, _| out(offset, BROKEN));
+        self.values.finish(&mut |offset, _| out(offset, Record::Malformed { why: BROKEN }));
     }
 }
-
-const BROKEN: Record<'_> = Record::Malformed { why: "a broken JSON record" };
 
 /// How well a stretch fits a service's export: it must be JSON, on one line or on many, and hold one of its marks.
 pub(crate) fn marked(head: &[u8], is_marked: impl Fn(&[u8]) -> bool) -> f32 {

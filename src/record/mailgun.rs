@@ -161,6 +161,7 @@ fn understand(text: &str, context: &mut Context, out: &mut dyn FnMut(Record<'_>)
         relay_host: status.and_then(|status| status.mx_host.bytes()).and_then(host_name),
         relay_ip: None,
         relay_port: None,
+        greeting: None,
         outcome,
         answer,
     }));

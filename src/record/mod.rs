@@ -3,8 +3,8 @@
 
 mod attempt;
 mod csv;
-mod exchange;
 mod dsn;
+mod exchange;
 mod exim;
 mod formats;
 mod greenarrow;
@@ -13,9 +13,9 @@ mod journald;
 mod json;
 mod kumomta;
 mod mailerq;
-mod momentum;
 mod mailgun;
 mod mime;
+mod momentum;
 mod pieces;
 mod postfix;
 mod powermta;

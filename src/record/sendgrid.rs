@@ -122,6 +122,7 @@ fn understand(text: &str, context: &mut Context, out: &mut dyn FnMut(Record<'_>)
         relay_host: None,
         relay_ip: None,
         relay_port: None,
+        greeting: None,
         outcome,
         answer,
     }));

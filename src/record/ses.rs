@@ -204,6 +204,7 @@ fn understood(event: &Event<'_>, context: &mut Context, wrapped: usize, out: &mu
         relay_host: None,
         relay_ip: None,
         relay_port: None,
+        greeting: None,
         outcome,
         answer: Answer::Nobody,
     };

@@ -160,6 +160,7 @@ fn understood(event: &Event<'_>, context: &mut Context, out: &mut dyn FnMut(Reco
         relay_host: None,
         relay_ip: None,
         relay_port: None,
+        greeting: None,
         outcome,
         answer,
     };
