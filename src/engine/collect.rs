@@ -583,7 +583,8 @@ impl ChunkSink for Task<'_, '_> {
                     Record::Irrelevant | Record::Queued { .. } | Record::Note(_) => {}
                     Record::Malformed { why } => {
                         if !matches!(kind, Some(Kind::Malformed)) {
-                            stats.sample(at, why, bytes);
+                            // A record over many lines may have begun before this one.
+                            stats.sample(at, why, if at < offset { b"" } else { bytes });
                         }
                         kind = Some(Kind::Malformed);
                     }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use crate::aggregate::{Filter, Learned, SourceKey, reply_names};
 use crate::attribute::{SourceEvidence, known_as};
 use crate::microsoft::{self, Datacenter, Platform, is_public};
-use crate::record::{Attempt, Line, Reader, Record, domain_of};
+use crate::record::{Answer, Attempt, Line, Reader, Record, domain_of};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 use crate::text::lower;
@@ -45,7 +45,7 @@ impl Lessons {
 pub struct Found<'a> {
     pub input: &'a Prepared,
     pub offset: u64,
-    /// The line, without its end.
+    /// The line, without its end; of a record over many lines the reply.
     pub line: &'a [u8],
     pub attempt: &'a Attempt<'a>,
     pub judged: Judged<'a>,
@@ -123,7 +123,9 @@ impl ChunkSink for Visitor<'_> {
         scanner.scan(chunk, |offset, bytes| {
             if *go_on {
                 reader.line(Line { bytes, offset }, &mut |at, record| {
-                    *go_on &= look.at(at, bytes, &record, *each);
+                    // A record over many lines may have begun before this one.
+                    let line = if at < offset { b"" } else { bytes };
+                    *go_on &= look.at(at, line, &record, *each);
                 });
             }
         });
@@ -188,7 +190,10 @@ impl Look<'_> {
         let found = Found {
             input: self.input,
             offset,
-            line,
+            line: match attempt.answer {
+                Answer::Text(reply) if line.is_empty() => reply,
+                _ => line,
+            },
             attempt,
             is_microsoft,
             platform: judged.platform.unwrap_or(Platform::Unknown),
