@@ -4,25 +4,208 @@ use std::net::IpAddr;
 
 use memchr::{memchr, memmem};
 
-use super::stamp::Stamper;
-use super::text::{answer_text, host_name, is_here, parse_ip, starts_with_code};
+use super::pieces::{Joined, Origin, Pieces, piece};
+use super::registry::{Format, Line, Order, Reader, Seen, whole_lines};
+use super::stamp::{self, Clock, Naive, Stamper};
+use super::syslog::{self, Envelope};
+use super::text::{answer_text, host_name, is_here, octal, parse_ip, quoted_end, starts_with_code};
+use super::wrapped::{Dialect, Out, TextReader};
 use super::{Answer, Attempt, Mta, Outcome, Record, Time};
 
-pub(crate) const MTA: Mta = Mta("exim");
+const MTA: Mta = Mta("exim");
+
+/// Exim's main log in its own file.
+pub(crate) static MAIN_LOG: MainLog = MainLog;
+
+/// Exim under syslog, where long lines come in pieces.
+pub(crate) static EXIM: Dialect = Dialect {
+    mta: MTA,
+    sample: "May 12 08:31:44 mta1 exim[4711]: 2026-05-12 08:31:44 1uEAbE-0000000BxZ1-3Cde == d@example.org R=dnslookup \
+        T=remote_smtp defer (110): Connection timed out H=example-org.mail.protection.outlook.com [198.51.100.14] \
+        I=[192.0.2.21] DT=2m7s",
+    order: Order::Sequential,
+    needles: &[],
+    is_tag: |tag| tag.starts_with(b"exim"),
+    is_text: looks_like_line,
+    marks: &[],
+    reader: |clock| Box::new(Texts::new(clock)),
+    blind_spot,
+};
+
+const SAMPLE: &str = "2026-05-12 08:31:44 1uEAbE-0000000BxZ1-3Cde == d@example.org R=dnslookup T=remote_smtp defer (110): \
+    Connection timed out H=example-org.mail.protection.outlook.com [198.51.100.14] I=[192.0.2.21] DT=2m7s";
+
+/// The default selector leaves the sending address out.
+fn blind_spot(seen: &Seen) -> Option<&'static str> {
+    (seen.attempts() > 0 && seen.sourceless == seen.attempts()).then_some(
+        "the log does not tell which address sent: set `log_selector = +outgoing_interface` in Exim's configuration",
+    )
+}
+
+pub(crate) struct MainLog;
+
+impl Format for MainLog {
+    fn name(&self) -> &'static str {
+        MTA.0
+    }
+
+    fn sample(&self) -> &'static str {
+        SAMPLE
+    }
+
+    fn score(&self, head: &[u8]) -> f32 {
+        let (mut lines, mut stamped, mut own) = (0usize, 0usize, 0usize);
+        for line in whole_lines(head) {
+            let line = syslog::trim(line);
+            lines += 1;
+            // Access logs and others have such stamps as well, but with a `T`, or without a blank behind.
+            if let Some((naive, end)) = stamp::parse(line)
+                && naive.year.is_some()
+                && line[10] == b' '
+                && line.get(end) == Some(&b' ')
+            {
+                stamped += 1;
+                own += usize::from(looks_like_line(line));
+            }
+        }
+        // Without one message id it is some other program's log.
+        if own == 0 || stamped * 2 <= lines {
+            return 0.0;
+        }
+        (0.95 * own as f32 + 0.05 * stamped as f32) / lines as f32
+    }
+
+    fn needles(&self) -> &'static [&'static [u8]] {
+        &[]
+    }
+
+    fn order(&self) -> Order {
+        Order::Any
+    }
+
+    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
+        Box::new(MainLogReader { stamper: Stamper::new(clock), scratch: Vec::new() })
+    }
+
+    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
+        stamp::parse(syslog::trim(line)).map(|(naive, _)| naive)
+    }
+
+    fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
+        blind_spot(seen)
+    }
+}
+
+struct MainLogReader {
+    stamper: Stamper,
+    scratch: Vec<u8>,
+}
+
+impl Reader for MainLogReader {
+    fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
+        let text = syslog::trim(line.bytes);
+        let Some((time, rest)) = stamped(text, &mut self.stamper) else { return };
+        match event(rest, Some(time), None, false, &mut self.scratch) {
+            Record::Irrelevant => {}
+            record => out(line.offset, record),
+        }
+    }
+}
+
+/// Exim's texts under syslog or in the journal.
+struct Texts {
+    /// For Exim's own stamps.
+    stamper: Stamper,
+    pieces: Pieces,
+    scratch: Vec<u8>,
+}
+
+impl Texts {
+    fn new(clock: &Clock) -> Self {
+        Self { stamper: Stamper::new(clock), pieces: Pieces::default(), scratch: Vec::new() }
+    }
+
+    fn whole(&mut self, envelope: &Envelope<'_>, offset: u64, out: &mut Out<'_>) {
+        let (own, rest) = match stamped(envelope.text, &mut self.stamper) {
+            Some((time, rest)) => (Some(time), rest),
+            None => (None, envelope.text),
+        };
+        // A syslog stamp that tells its zone is surer than Exim's own, which has the year at least.
+        let time = if envelope.zoned { envelope.time } else { own.unwrap_or(envelope.time) };
+        match event(rest, Some(time), envelope.host, true, &mut self.scratch) {
+            Record::Irrelevant => {}
+            record => out(offset, record),
+        }
+    }
+
+    fn joined(&mut self, joined: &Joined, out: &mut Out<'_>) {
+        let envelope = Envelope {
+            time: joined.time,
+            zoned: joined.zoned,
+            host: joined.host.as_deref(),
+            tag: b"exim",
+            pid: None,
+            text: &joined.text,
+        };
+        self.whole(&envelope, joined.offset, out);
+    }
+}
+
+impl TextReader for Texts {
+    fn read(&mut self, envelope: &Envelope<'_>, offset: u64, out: &mut Out<'_>) -> bool {
+        let Some(piece) = piece(envelope.text) else {
+            self.whole(envelope, offset, out);
+            return true;
+        };
+        let Envelope { time, zoned, host, pid, .. } = *envelope;
+        if let Some(joined) = self.pieces.add(&piece, &Origin { offset, time, zoned, host, pid }) {
+            self.joined(&joined, out);
+        }
+        true
+    }
+
+    fn finish(&mut self, out: &mut Out<'_>) {
+        let left: Vec<Joined> = self.pieces.drain().collect();
+        for joined in &left {
+            self.joined(joined, out);
+        }
+    }
+}
+
+/// The stamp of Exim's own that a text under syslog begins with.
+pub(crate) fn own_stamp(text: &[u8]) -> Option<Naive> {
+    let text = piece(text).map_or(text, |piece| piece.text);
+    stamp::parse(text).map(|(naive, _)| naive)
+}
+
+/// Reads what follows the stamp.
+fn event<'a>(
+    text: &'a [u8],
+    time: Option<Time>,
+    host: Option<&'a [u8]>,
+    under_syslog: bool,
+    scratch: &'a mut Vec<u8>,
+) -> Record<'a> {
+    if let Some(delivery) = delivery(text) {
+        return read(delivery, time, host, under_syslog, scratch);
+    }
+    match received(text) {
+        Some((queue_id, sender)) => Record::Queued { host, queue_id, sender },
+        None => Record::Irrelevant,
+    }
+}
 
 /// A line of the main log, cut behind its flag.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Delivery<'a> {
+struct Delivery<'a> {
     id: &'a [u8],
     outcome: Outcome,
     rest: &'a [u8],
 }
 
 /// Finds message id and delivery flag in what follows the stamp; `None` for all other lines.
-pub(crate) fn delivery(text: &[u8]) -> Option<Delivery<'_>> {
-    let text = text.strip_prefix(b" ").unwrap_or(text);
-    let text = after_pid(text);
-    let length = id_length(text)?;
+fn delivery(text: &[u8]) -> Option<Delivery<'_>> {
+    let (text, length) = with_id(text)?;
     let outcome = match text.get(length..length + 4)? {
         b" => " | b" -> " | b" >> " => Outcome::Delivered,
         b" == " => Outcome::Deferred,
@@ -32,9 +215,22 @@ pub(crate) fn delivery(text: &[u8]) -> Option<Delivery<'_>> {
     Some(Delivery { id: &text[..length], outcome, rest: &text[length + 4..] })
 }
 
+/// Message id and sender of a reception: `id <= sender item …`, of a bounce `<>`.
+fn received(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (text, length) = with_id(text)?;
+    let (sender, _) = split_address(text[length..].strip_prefix(b" <= ")?);
+    Some((&text[..length], if sender == b"<>" { b"" } else { sender }))
+}
+
+/// What follows the stamp from the message id on, and the id's length.
+fn with_id(text: &[u8]) -> Option<(&[u8], usize)> {
+    let text = after_pid(text.strip_prefix(b" ").unwrap_or(text));
+    Some((text, id_length(text)?))
+}
+
 /// Whether a line without its wrapper is one of Exim's: stamp and message id, or id alone (`syslog_timestamp = false`).
-pub(crate) fn looks_like_line(text: &[u8]) -> bool {
-    let behind = match super::stamp::parse(text) {
+fn looks_like_line(text: &[u8]) -> bool {
+    let behind = match stamp::parse(text) {
         Some((_, end)) => text[end..].strip_prefix(b" ").unwrap_or(&[]),
         None => text,
     };
@@ -65,13 +261,13 @@ fn id_length(text: &[u8]) -> Option<usize> {
 }
 
 /// Takes Exim's own stamp off a text; gives the time and what follows.
-pub(crate) fn stamped<'a>(text: &'a [u8], stamper: &mut Stamper) -> Option<(Time, &'a [u8])> {
+fn stamped<'a>(text: &'a [u8], stamper: &mut Stamper) -> Option<(Time, &'a [u8])> {
     let (time, _, end) = stamper.read(text)?;
     Some((time, &text[end..]))
 }
 
 /// Reads a delivery line. `scratch` holds a reply whose escapes had to be undone.
-pub(crate) fn read<'a>(
+fn read<'a>(
     delivery: Delivery<'a>,
     time: Option<Time>,
     host: Option<&'a [u8]>,
@@ -155,17 +351,6 @@ fn split_address(rest: &[u8]) -> (&[u8], &[u8]) {
     let end = at + memchr(b' ', &rest[at..]).unwrap_or(rest.len() - at);
     let end = if end > 0 && rest[end - 1] == b':' { end - 1 } else { end };
     (&rest[..end], &rest[end..])
-}
-
-/// Behind the closing quote of a string that begins at `at`; backslashes escape.
-fn quoted_end(text: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match text.get(at)? {
-            b'\\' => at += 2,
-            b'"' => return Some(at + 1),
-            _ => at += 1,
-        }
-    }
 }
 
 /// What stands between the address and the text.
@@ -412,10 +597,6 @@ fn undo<'a>(reply: &'a [u8], quoted: bool, under_syslog: bool, scratch: &'a mut 
         at += length;
     }
     scratch
-}
-
-fn octal(a: u8, b: u8, c: u8) -> u8 {
-    (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0')
 }
 
 #[cfg(test)]

@@ -19,12 +19,15 @@ enum Value<'a> {
     Other,
 }
 
-/// An entry whose message has been left out.
+/// An entry whose message has been left out; whose it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLong;
+pub(crate) struct TooLong<'a>(pub(crate) &'a [u8]);
 
 /// Reads one entry; escaped pieces are undone into `scratch`. `None` where it is no journal entry, or has no message.
-pub(crate) fn strip<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Result<Envelope<'a>, TooLong>> {
+pub(crate) fn strip<'a>(
+    line: &'a [u8],
+    scratch: &'a mut Vec<u8>,
+) -> Option<Result<Envelope<'a>, TooLong<'a>>> {
     let mut stamp = None;
     let (mut identifier, mut command, mut host, mut message) = (None, None, None, None);
     let (mut pid, mut own_pid) = (None, None);
@@ -51,7 +54,7 @@ pub(crate) fn strip<'a>(line: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Resu
             bytes(numbers, scratch)?;
             &scratch[..]
         }
-        Value::Null => return Some(Err(TooLong)),
+        Value::Null => return Some(Err(TooLong(tag))),
         Value::Other => return None,
     };
     Some(Ok(Envelope { time, zoned: true, host, tag, pid: pid.or(own_pid), text: trim(text) }))

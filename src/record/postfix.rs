@@ -6,11 +6,58 @@ use std::net::IpAddr;
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
+use super::registry::Order;
 use super::syslog::Envelope;
-use super::text::{answer_text, host_name, is_here, parse_ip, starts_with_code};
+use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_with_code};
+use super::wrapped::{Dialect, Out, TextReader};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
 
 pub(crate) const MTA: Mta = Mta("postfix");
+
+/// Postfix under syslog, or in its own file, which looks the same.
+pub(crate) static POSTFIX: Dialect = Dialect {
+    mta: MTA,
+    sample: "May 12 08:14:02 mta1 postfix-out1/smtp[3027]: 61F0D2E0113: to=<k@live.com>, \
+        relay=live-com.olc.protection.outlook.com[198.51.100.13]:25, delay=301, delays=0.1/0/301/0, dsn=4.4.2, \
+        status=deferred (conversation with live-com.olc.protection.outlook.com[198.51.100.13] timed out while \
+        sending MAIL FROM)",
+    order: Order::Any,
+    needles: &[b" relay=", SENDER],
+    is_tag: |tag| memmem::find(tag, b"postfix").is_some(),
+    is_text: |text| shape(text).is_some(),
+    marks: &[b"to=<", b" relay=", b" status="],
+    reader: |_| Box::new(Lines { told: false }),
+    blind_spot: |_| None,
+};
+
+/// Behind the queue id, in the queue manager's line for each message.
+const SENDER: &[u8] = b": from=<";
+
+/// The name that the default configuration gives to all that is sent.
+const ONE_NAME_FOR_ALL: &[u8] = b"postfix/smtp";
+const BLIND_SPOT: &str = "lines of `postfix/smtp` do not tell which address sent: with several, give each a transport of its \
+    own in master.cf with `-o smtp_bind_address=ADDRESS -o syslog_name=postfix-NAME`; with one, --source-map can name it";
+
+struct Lines {
+    /// Whether the blind spot has been.
+    told: bool,
+}
+
+impl TextReader for Lines {
+    fn read(&mut self, envelope: &Envelope<'_>, offset: u64, out: &mut Out<'_>) -> bool {
+        let record = read(envelope);
+        match record {
+            Record::Irrelevant => return false,
+            Record::Attempt(_) if !self.told && envelope.tag == ONE_NAME_FOR_ALL => {
+                self.told = true;
+                out(offset, Record::Note(BLIND_SPOT));
+            }
+            _ => {}
+        }
+        out(offset, record);
+        true
+    }
+}
 
 /// What `status=` says.
 enum Status {
@@ -19,8 +66,11 @@ enum Status {
 }
 
 /// Reads the text behind the tag.
-pub(crate) fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
+fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
     let text = envelope.text;
+    if let Some((queue_id, sender)) = sender(text) {
+        return Record::Queued { host: envelope.host, queue_id, sender };
+    }
     let Some((queue_id, fields)) = shape(text) else {
         return match looks_like_delivery(text) && memmem::find(text, b": to=<").is_some_and(|at| at < 64) {
             true => Record::Malformed { why: "a delivery with an odd queue id" },
@@ -33,10 +83,6 @@ pub(crate) fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
     let recipient = &fields[..address];
     let fields = match Fields::read(&fields[address + 1..]) {
         Ok(fields) => fields,
-        // Sendmail's lines begin alike.
-        Err(_) if memmem::find(text, b" mailer=").is_some() || memmem::find(text, b" stat=").is_some() => {
-            return Record::Irrelevant;
-        }
         Err(why) => return Record::Malformed { why },
     };
     let outcome = match status(fields.status) {
@@ -90,23 +136,35 @@ pub(crate) fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
 }
 
 /// `qid: to=<`: the queue id, and what follows the `<`.
-pub(crate) fn shape(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = memchr(b':', &text[..text.len().min(64)])?;
-    let queue_id = &text[..colon];
-    let fields = text[colon + 1..].strip_prefix(b" to=<")?;
-    let plain = !queue_id.is_empty() && queue_id.iter().all(u8::is_ascii_alphanumeric);
-    plain.then_some((queue_id, fields))
+fn shape(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (queue_id, rest) = queue_id(text)?;
+    Some((queue_id, rest.strip_prefix(b": to=<")?))
 }
 
-/// Whether a line that no wrapper could be taken off still looks like a delivery.
-pub(crate) fn looks_like_delivery(line: &[u8]) -> bool {
+/// `qid: from=<address>, size=…` of the queue manager.
+fn sender(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (queue_id, rest) = queue_id(text)?;
+    let address = rest.strip_prefix(SENDER)?;
+    Some((queue_id, &address[..address_end(address)?]))
+}
+
+/// The queue id, and what follows from its colon on.
+fn queue_id(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr(b':', &text[..text.len().min(64)])?;
+    let (queue_id, rest) = text.split_at(colon);
+    let plain = !queue_id.is_empty() && queue_id.iter().all(u8::is_ascii_alphanumeric);
+    plain.then_some((queue_id, rest))
+}
+
+/// Whether a line looks like a delivery, whatever its queue id.
+fn looks_like_delivery(line: &[u8]) -> bool {
     [&b"to=<"[..], b" relay=", b" status="].iter().all(|part| memmem::find(line, part).is_some())
 }
 
 /// Where the `>` stands that ends the address. A quoted local part may hold anything, and versions that log without
 /// the quotes show it bare: so what follows must be a field.
 fn address_end(text: &[u8]) -> Option<usize> {
-    let mut from = quoted_end(text).unwrap_or(0);
+    let mut from = text.strip_prefix(b"\"").and_then(|_| quoted_end(text, 1)).unwrap_or(0);
     loop {
         let close = from + memchr(b'>', &text[from..])?;
         let behind = text[close + 1..].strip_prefix(b", ").unwrap_or(&[]);
@@ -115,21 +173,6 @@ fn address_end(text: &[u8]) -> Option<usize> {
             return Some(close);
         }
         from = close + 1;
-    }
-}
-
-/// The end of a quoted string at the start of `text`.
-fn quoted_end(text: &[u8]) -> Option<usize> {
-    if text.first() != Some(&b'"') {
-        return None;
-    }
-    let mut at = 1;
-    loop {
-        match text.get(at)? {
-            b'\\' => at += 2,
-            b'"' => return Some(at + 1),
-            _ => at += 1,
-        }
     }
 }
 

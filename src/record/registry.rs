@@ -2,9 +2,10 @@
 //!
 //! A format is one file, one static in [`formats`], one sample line.
 
+use std::sync::LazyLock;
+
 use memchr::memchr_iter;
 
-use super::formats::{EXIM, EXIM_JOURNAL, EXIM_SYSLOG, MIXED_SYSLOG, POSTFIX_JOURNAL, POSTFIX_SYSLOG};
 use super::stamp::{Clock, Naive};
 use super::{Answer, Attempt, Outcome, Record};
 
@@ -121,27 +122,29 @@ pub trait Reader {
 
 /// All formats.
 pub fn formats() -> &'static [&'static dyn Format] {
-    static FORMATS: &[&dyn Format] = &[
-        &POSTFIX_SYSLOG,
-        &EXIM,
-        &EXIM_SYSLOG,
-        &MIXED_SYSLOG,
-        &POSTFIX_JOURNAL,
-        &EXIM_JOURNAL,
-        &super::powermta::POWERMTA,
-        &super::kumomta::KUMOMTA,
-        &super::exchange::EXCHANGE,
-        &super::momentum::MOMENTUM,
-        &super::mailerq::MAILERQ,
-        &super::greenarrow::GREENARROW,
-        &super::halon::HALON,
-        &super::dsn::DSN,
-        &super::ses::SES,
-        &super::sendgrid::SENDGRID,
-        &super::mailgun::MAILGUN,
-        &super::sparkpost::SPARKPOST,
-    ];
-    FORMATS
+    static FORMATS: LazyLock<Vec<&dyn Format>> = LazyLock::new(|| {
+        let mut all: Vec<&dyn Format> = vec![
+            // One a line.
+            &super::exim::MAIN_LOG,
+            &super::powermta::POWERMTA,
+            &super::kumomta::KUMOMTA,
+            &super::exchange::EXCHANGE,
+            &super::momentum::MOMENTUM,
+            &super::mailerq::MAILERQ,
+            &super::greenarrow::GREENARROW,
+            &super::halon::HALON,
+            &super::dsn::DSN,
+            &super::ses::SES,
+            &super::sendgrid::SENDGRID,
+            &super::mailgun::MAILGUN,
+            &super::sparkpost::SPARKPOST,
+            &super::haraka::HARAKA,
+            &super::qmail::MULTILOG,
+        ];
+        all.extend(super::wrapped::formats().map(|format| format as &dyn Format));
+        all
+    });
+    &FORMATS
 }
 
 /// The format that fits the bytes best: the first 64 kB of a file, or any stretch of it. `None` where none fits.

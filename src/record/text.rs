@@ -81,3 +81,37 @@ pub(crate) fn starts_with_code(text: &[u8]) -> bool {
 pub(crate) fn answer_text(reply: &[u8]) -> Option<Answer<'_>> {
     starts_with_code(reply).then_some(Answer::Text(reply))
 }
+
+/// Behind the closing quote of a string whose content begins at `at`; backslashes escape.
+pub(crate) fn quoted_end(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match text.get(at)? {
+            b'\\' => at += 2,
+            b'"' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The byte that three octal digits name.
+pub(crate) fn octal(a: u8, b: u8, c: u8) -> u8 {
+    (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0')
+}
+
+/// Undoes rsyslog's `#011` for a control character.
+pub(crate) fn undo_rsyslog<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    if memchr::memmem::find(text, b"#0").is_none() {
+        return text;
+    }
+    scratch.clear();
+    let mut rest = text;
+    while let [first, ..] = rest {
+        let (byte, length) = match rest {
+            [b'#', b'0', b @ b'0'..=b'3', c @ b'0'..=b'7', ..] => (octal(b'0', *b, *c), 4),
+            _ => (*first, 1),
+        };
+        scratch.push(byte);
+        rest = &rest[length..];
+    }
+    scratch
+}

@@ -10,10 +10,9 @@ fn shown(line: &str) -> String {
     let mut stamper = Stamper::new(&Clock { zone: Zone::Fixed(0), year: 2026 });
     let mut scratch = Vec::new();
     let Some((time, rest)) = stamped(line.as_bytes(), &mut stamper) else { return "-".into() };
-    let Some(delivery) = delivery(rest) else { return "-".into() };
     let text =
         |bytes: Option<&[u8]>| bytes.map_or("-".into(), |bytes| String::from_utf8_lossy(bytes).into_owned());
-    match read(delivery, Some(time), None, false, &mut scratch) {
+    match event(rest, Some(time), None, false, &mut scratch) {
         Record::Attempt(attempt) => format!(
             "{} {} {} {} {} {} {} {}",
             text(attempt.recipient),
@@ -31,7 +30,9 @@ fn shown(line: &str) -> String {
         Record::HeldBack { .. } => "held back".into(),
         Record::Note(text) => text.into(),
         Record::Retold(_) => "retold".into(),
-        Record::Queued { .. } => "queued".into(),
+        Record::Queued { queue_id, sender, .. } => {
+            format!("queued {} {}", text(Some(queue_id)), text(Some(sender)))
+        }
         Record::Irrelevant => "irrelevant".into(),
         Record::Malformed { why } => why.into(),
     }
@@ -131,9 +132,11 @@ fn lines_of_all_kinds() {
         ("** a@b.c: Unrouteable address".into(), "irrelevant".into()),
         ("=> joe <joe@e> R=local_user T=local_delivery".into(), "irrelevant".into()),
         ("=> joe@e R=lmtp T=lmtp H=localhost [127.0.0.1] C=\"250 ok\"".into(), "irrelevant".into()),
-        ("<= a@b H=x [198.51.100.11]".into(), "-".into()),
-        ("H=mx [198.51.100.11]: SMTP error from remote mail server after x: 451 y".into(), "-".into()),
-        ("Completed".into(), "-".into()),
+        ("<= a@b H=x [198.51.100.11]".into(), "queued 1uEAbC-0000000BxYz-1Abc a@b".into()),
+        ("<= \"a b\"@c H=x".into(), "queued 1uEAbC-0000000BxYz-1Abc \"a b\"@c".into()),
+        ("<= <> R=1uEAbB-0000000BxYz-1Abc".into(), "queued 1uEAbC-0000000BxYz-1Abc ".into()),
+        ("H=mx [198.51.100.11]: SMTP error from remote mail server after x: 451 y".into(), "irrelevant".into()),
+        ("Completed".into(), "irrelevant".into()),
     ] {
         assert_eq!(shown(&format!("{MAIN}{rest}")), expected, "{rest}");
     }

@@ -6,7 +6,7 @@ fn parts(line: &str) -> Option<String> {
     let mut scratch = Vec::new();
     let envelope = match strip(line.as_bytes(), &mut scratch)? {
         Ok(envelope) => envelope,
-        Err(TooLong) => return Some("too long".into()),
+        Err(TooLong(_)) => return Some("too long".into()),
     };
     Some(format!(
         "{}|{}|{}|{}",

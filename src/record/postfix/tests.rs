@@ -137,11 +137,7 @@ fn what_is_no_attempt() {
         (smtp, "A1: to=<a@b.c".to_owned(), "the recipient's address does not end"),
         (smtp, format!("A1: to=<a@b.c>, {FIELDS}sent (250 ok)"), "a delivery without relay="),
         (smtp, format!("A1: host {MX} said: 451 later (in reply to MAIL FROM command)"), "irrelevant"),
-        (
-            "sm-mta",
-            "x: to=<a@b.c>, delay=0, mailer=esmtp, relay=mx. [1.1.1.1], dsn=2.0.0, stat=Sent".to_owned(),
-            "irrelevant",
-        ),
+        (smtp, "A1: from=<a@b.c>, size=12, nrcpt=1 (queue active)".to_owned(), "queued"),
         (smtp, "NOQUEUE: reject: RCPT from x: to=<a@b>".to_owned(), "irrelevant"),
     ] {
         assert_eq!(kind(tag, &text), expected, "{text}");

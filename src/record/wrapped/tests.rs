@@ -3,7 +3,21 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{Answer, by_name, by_name_for, formats, guess};
+use crate::record::{Answer, by_name, by_name_for, guess};
+
+/// All formats, these and the others.
+fn formats() -> &'static [&'static dyn Format] {
+    crate::record::formats()
+}
+
+fn wrapped(name: &str, wrapper: Wrapper, order: Order) -> &'static Wrapped {
+    super::formats().find(|f| f.name() == name && f.wrapper == wrapper && f.order == order).unwrap()
+}
+
+/// The syslog of an MTA that writes into it alone.
+pub(crate) fn alone(name: &str) -> &'static dyn Format {
+    super::formats().find(|f| f.name() == name && f.wrapper == Wrapper::Syslog).unwrap()
+}
 
 fn read(format: &dyn Format, log: &[u8]) -> Vec<(u64, String)> {
     let mut reader = format.reader(&any_clock());
@@ -62,9 +76,9 @@ fn other_files_are_no_format() {
 #[test]
 fn rare_deliveries_are_found_among_other_programs() {
     let other = "May 12 08:14:02 mta1 dovecot: imap-login: Login: user=<a>, method=PLAIN\n";
-    let log = format!("ut off\n{}{POSTFIX_SAMPLE}\n{}", other.repeat(50), other.repeat(50));
+    let log = format!("ut off\n{}{}\n{}", other.repeat(50), postfix::POSTFIX.sample, other.repeat(50));
     assert_eq!(guess(log.as_bytes()).unwrap().name(), "postfix");
-    let mixed = format!("{log}{EXIM_SYSLOG_SAMPLE}\n{EXIM_SYSLOG_SAMPLE}\n{other}");
+    let mixed = format!("{log}{0}\n{0}\n{other}", exim::EXIM.sample);
     let format = guess(mixed.as_bytes()).unwrap();
     assert_eq!((format.needles(), format.order()), (&[][..], Order::Sequential));
     assert_eq!(read(format, mixed.as_bytes()).len(), 3);
@@ -87,7 +101,7 @@ fn pieces_are_joined_by_process() {
     .concat();
     let second = line(1, &format!("[1/3] {start}one ")).len() as u64;
     let last = (log.len() - line(4, &format!("[1/2] {start}cut")).len()) as u64;
-    let found = read(&EXIM_SYSLOG, log.as_bytes());
+    let found = read(wrapped("exim", Wrapper::Syslog, Order::Sequential), log.as_bytes());
     assert_eq!(
         found,
         [
@@ -100,13 +114,16 @@ fn pieces_are_joined_by_process() {
 
 #[test]
 fn broken_wrappers_are_told() {
-    let (_, cut) = POSTFIX_SAMPLE.split_at(20);
-    assert_eq!(read(&POSTFIX_SYSLOG, cut.as_bytes())[0].1, "a delivery without stamp or tag before it");
+    let (_, cut) = postfix::POSTFIX.sample.split_at(20);
+    assert_eq!(
+        read(wrapped("postfix", Wrapper::Syslog, Order::Any), cut.as_bytes())[0].1,
+        "a delivery without stamp or tag before it"
+    );
     let long =
         r#"{"__REALTIME_TIMESTAMP":"1778566442000000","SYSLOG_IDENTIFIER":"postfix/smtp","MESSAGE":null}"#;
-    assert!(read(&POSTFIX_JOURNAL, long.as_bytes())[0].1.contains("--all"));
-    let repeated = POSTFIX_SAMPLE.replace("61F0", "message repeated 2 times: [ 61F0") + "]";
-    assert_eq!(read(&POSTFIX_SYSLOG, repeated.as_bytes()).len(), 1);
+    assert!(read(wrapped("postfix", Wrapper::Journal, Order::Any), long.as_bytes())[0].1.contains("--all"));
+    let repeated = postfix::POSTFIX.sample.replace("61F0", "message repeated 2 times: [ 61F0") + "]";
+    assert_eq!(read(wrapped("postfix", Wrapper::Syslog, Order::Any), repeated.as_bytes()).len(), 1);
 }
 
 proptest! {
@@ -132,4 +149,71 @@ proptest! {
             read(*format, &line);
         }
     }
+}
+
+/// Whose each attempt of a log is.
+fn writers(format: &dyn Format, log: &str) -> Vec<&'static str> {
+    let mut reader = format.reader(&any_clock());
+    let mut found = Vec::new();
+    for bytes in log.lines().map(str::as_bytes) {
+        reader.line(Line { bytes, offset: 0 }, &mut |_, record| {
+            if let Record::Attempt(attempt) = record {
+                found.push(attempt.mta.0);
+            }
+        });
+    }
+    found
+}
+
+#[test]
+fn one_log_may_mix_all() {
+    let alone: Vec<_> = DIALECTS.iter().filter(|dialect| dialect.order == Order::Any).collect();
+    for wrapper in [Wrapper::Syslog, Wrapper::Journal] {
+        let sample = |dialect: &Dialect| match wrapper {
+            Wrapper::Syslog => dialect.sample,
+            Wrapper::Journal => in_journal(dialect.sample),
+        };
+        for most in DIALECTS {
+            let log = |dialects: &[&'static Dialect]| -> String {
+                dialects.iter().chain([&most]).map(|dialect| format!("{}\n", sample(dialect))).collect()
+            };
+            let all = log(&DIALECTS);
+            let format = guess(all.as_bytes()).unwrap();
+            assert_eq!((format.name(), format.order()), (most.mta.0, Order::Sequential));
+            let expected: Vec<_> = DIALECTS.iter().map(|d| d.mta.0).chain([most.mta.0]).collect();
+            assert_eq!(writers(format, &all), expected);
+        }
+        // Without those that need the order of lines, none is needed.
+        let log: String = alone.iter().map(|dialect| format!("{}\n", sample(dialect))).collect();
+        let format = guess(log.as_bytes()).unwrap();
+        assert_eq!(format.order(), Order::Any);
+        assert_eq!(writers(format, &log).len(), alone.len());
+        let needles = format.needles();
+        for line in log.lines().filter(|_| wrapper == Wrapper::Syslog) {
+            assert!(needles.iter().any(|needle| memmem::find(line.as_bytes(), needle).is_some()), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_address_that_sent_is_asked_for_where_all_have_one_name() {
+    let notes = |tag: &str| {
+        let line = postfix::POSTFIX.sample.replace("postfix-out1/smtp", tag);
+        let mut reader = wrapped("postfix", Wrapper::Syslog, Order::Any).reader(&any_clock());
+        let mut notes = Vec::new();
+        for offset in 0..2 {
+            reader.line(Line { bytes: line.as_bytes(), offset }, &mut |_, record| {
+                if let Record::Note(text) = record {
+                    notes.push(text);
+                }
+            });
+        }
+        notes
+    };
+    assert_eq!(notes("postfix/smtp").len(), 1);
+    assert!(notes("postfix/smtp")[0].contains("smtp_bind_address"));
+    assert_eq!(notes("postfix-out1/smtp"), [""; 0]);
+    let seen = |sourceless| Seen { bounced: 2, sourceless, ..Seen::default() };
+    assert!((exim::EXIM.blind_spot)(&seen(2)).unwrap().contains("+outgoing_interface"));
+    assert_eq!((exim::EXIM.blind_spot)(&seen(1)), None);
 }
