@@ -9,7 +9,7 @@ use memchr::{memchr, memchr_iter, memmem, memrchr};
 use super::registry::Order;
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_with_code};
-use super::wrapped::{Dialect, Out, TextReader};
+use super::wrapped::Dialect;
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
 
 pub(crate) const MTA: Mta = Mta("postfix");
@@ -26,37 +26,22 @@ pub(crate) static POSTFIX: Dialect = Dialect {
     is_tag: |tag| memmem::find(tag, b"postfix").is_some(),
     is_text: |text| shape(text).is_some(),
     marks: &[b"to=<", b" relay=", b" status="],
-    reader: |_| Box::new(Lines { told: false }),
+    reader: |_| Box::new(line),
+    // Where several addresses share a name and Microsoft quotes them, that is told of any MTA.
     blind_spot: |_| None,
 };
 
 /// Behind the queue id, in the queue manager's line for each message.
 const SENDER: &[u8] = b": from=<";
 
-/// The name that the default configuration gives to all that is sent.
-const ONE_NAME_FOR_ALL: &[u8] = b"postfix/smtp";
-const BLIND_SPOT: &str = "lines of `postfix/smtp` do not tell which address sent: with several, give each a transport of its \
-    own in master.cf with `-o smtp_bind_address=ADDRESS -o syslog_name=postfix-NAME`; with one, --source-map can name it";
-
-struct Lines {
-    /// Whether the blind spot has been.
-    told: bool,
-}
-
-impl TextReader for Lines {
-    fn read(&mut self, envelope: &Envelope<'_>, offset: u64, out: &mut Out<'_>) -> bool {
-        let record = read(envelope);
-        match record {
-            Record::Irrelevant => return false,
-            Record::Attempt(_) if !self.told && envelope.tag == ONE_NAME_FOR_ALL => {
-                self.told = true;
-                out(offset, Record::Note(BLIND_SPOT));
-            }
-            _ => {}
-        }
-        out(offset, record);
-        true
+/// Reads a line; whether it is Postfix's.
+fn line(envelope: &Envelope<'_>, out: &mut dyn FnMut(Record<'_>)) -> bool {
+    let record = read(envelope);
+    let own = !matches!(record, Record::Irrelevant);
+    if own {
+        out(record);
     }
+    own
 }
 
 /// What `status=` says.

@@ -159,6 +159,8 @@ impl Census {
         for line in whole_lines(head) {
             census.lines += 1;
             let envelope = match wrapper {
+                // multilog's stamps are no syslog's.
+                Wrapper::Syslog if line.starts_with(b"@") => None,
                 Wrapper::Syslog => syslog::strip(line, &mut stamper),
                 Wrapper::Journal if !journald::looks_like_entry(line) => None,
                 Wrapper::Journal => match journald::strip(line, &mut scratch) {

@@ -196,23 +196,7 @@ fn one_log_may_mix_all() {
 }
 
 #[test]
-fn the_address_that_sent_is_asked_for_where_all_have_one_name() {
-    let notes = |tag: &str| {
-        let line = postfix::POSTFIX.sample.replace("postfix-out1/smtp", tag);
-        let mut reader = wrapped("postfix", Wrapper::Syslog, Order::Any).reader(&any_clock());
-        let mut notes = Vec::new();
-        for offset in 0..2 {
-            reader.line(Line { bytes: line.as_bytes(), offset }, &mut |_, record| {
-                if let Record::Note(text) = record {
-                    notes.push(text);
-                }
-            });
-        }
-        notes
-    };
-    assert_eq!(notes("postfix/smtp").len(), 1);
-    assert!(notes("postfix/smtp")[0].contains("smtp_bind_address"));
-    assert_eq!(notes("postfix-out1/smtp"), [""; 0]);
+fn the_address_that_sent_is_asked_for() {
     let seen = |sourceless| Seen { bounced: 2, sourceless, ..Seen::default() };
     assert!((exim::EXIM.blind_spot)(&seen(2)).unwrap().contains("+outgoing_interface"));
     assert_eq!((exim::EXIM.blind_spot)(&seen(1)), None);
