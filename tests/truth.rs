@@ -263,3 +263,35 @@ fn stamps_without_year_and_zone_are_told_by_microsofts_own() {
         }
     }
 }
+
+/// Sender domain, recipient domain, outcome.
+type Mail = [String; 3];
+
+#[test]
+fn senders_on_other_lines_equal_the_servers_own_journal() {
+    for run in runs() {
+        let mut truth: BTreeMap<Mail, i64> = BTreeMap::new();
+        for row in rows(&format!("real-logs/{}/attempts.tsv.gz", run.folder)) {
+            if row["microsoft"] == "yes" && row["final"] == "yes" {
+                let key = [&row["sender_domain"], &row["rcpt_domain"], &row["outcome"]].map(Clone::clone);
+                *truth.entry(key).or_default() += 1;
+            }
+        }
+        let mut ours: BTreeMap<Mail, i64> = BTreeMap::new();
+        let mut unknown = 0;
+        for event in read(&run) {
+            let field = |name: &str| event[name].as_str().unwrap_or("-").to_owned();
+            unknown += i64::from(event["sender_domain"].is_null());
+            *ours
+                .entry([field("sender_domain"), field("recipient_domain"), field("outcome")])
+                .or_default() += 1;
+        }
+        let missing: i64 = truth.iter().map(|(k, n)| (n - ours.get(k).unwrap_or(&0)).max(0)).sum();
+        let name = format!("{} {:?}", run.folder, run.inputs);
+        // Refusals before a recipient was named are in no count of the server's, and have a sender all the same.
+        assert!(
+            missing <= run.differs as i64 && unknown <= 1,
+            "{name}: {missing} senders differ, {unknown} are unknown"
+        );
+    }
+}

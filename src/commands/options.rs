@@ -105,7 +105,10 @@ fn patterns_of(option: &str, list: &[String], words: &[&str]) -> Result<Patterns
 
 fn format(name: &str) -> Result<String, Failure> {
     if name == "list" {
-        let lines = record::formats().iter().map(|f| format!("{:<10} {}\n", f.name(), f.sample()));
+        // A format may be there several times, for the ways in which its lines may be mixed with others.
+        let lines: std::collections::BTreeSet<String> =
+            record::formats().iter().map(|f| format!("{:<10} {}\n", f.name(), f.sample())).collect();
+        let lines = lines.into_iter();
         return Err(Failure::Listing(lines.collect()));
     }
     record::by_name(name).map(|format| format.name().to_owned()).ok_or_else(|| {
