@@ -289,7 +289,7 @@ impl Run {
 
     /// The sender of a message that came in by one of these inputs.
     pub fn sender_before(&self, inputs: &[usize], message: u64) -> Option<Sender> {
-        self.senders().before(inputs, message).cloned()
+        self.senders().before(inputs, message)
     }
 
     fn read(&self, worker: &mut Worker<'_>, piece: Piece) -> (InputStats, io::Result<()>) {

@@ -5,23 +5,23 @@
 //! task's stretch waits until the stretches before it are read. They are looked at in the order of the file, so the
 //! answer does not depend on which thread was first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
 use std::mem;
 use std::sync::Arc;
 
 use foldhash::fast::{FixedState, RandomState};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::record::domain_of;
 use crate::text::lower;
 
-/// Messages that all inputs together remember; about 40 bytes each.
+/// Messages that all inputs together remember; 12 bytes each, 30 where they were looked for.
 const MOST_MESSAGES: usize = 1 << 20;
 /// Of many inputs each still remembers so many.
 const FEWEST_MESSAGES: usize = 1 << 14;
-/// Sender domains whose text a task shares among its messages.
-const MOST_TEXTS: usize = 1 << 14;
+/// Messages of a block: the oldest block is forgotten as a whole.
+const BLOCK: usize = 1 << 12;
 
 /// A message by its queue id, and by the host that gave it: two hosts may give the same.
 pub fn message(host: Option<&[u8]>, queue_id: &[u8]) -> u64 {
@@ -34,54 +34,98 @@ pub type Sender = Option<Arc<str>>;
 /// The newest messages, up to a bound.
 #[derive(Debug)]
 pub struct Recent {
-    young: HashMap<u64, Sender, RandomState>,
-    old: HashMap<u64, Sender, RandomState>,
-    texts: HashSet<Arc<str>, RandomState>,
-    /// Of each generation.
-    most: usize,
+    /// The newest last.
+    blocks: VecDeque<Block>,
+    most_blocks: usize,
+}
+
+/// Messages in their order. Most are never asked for, so that they are written down and nothing more.
+#[derive(Debug, Default)]
+struct Block {
+    messages: Vec<u64>,
+    /// By message, its place in `domains`.
+    senders: Vec<u32>,
+    domains: Vec<Sender>,
+    /// By domain as logged, its place.
+    places: HashMap<Box<[u8]>, u32, RandomState>,
+    last: u32,
+    last_domain: Vec<u8>,
+    /// Of the first so many messages, the place; made when one is asked for.
+    index: HashMap<u64, u32, RandomState>,
+    indexed: usize,
+}
+
+impl Block {
+    fn add(&mut self, message: u64, domain: &[u8]) {
+        if self.domains.is_empty() || self.last_domain != domain {
+            self.last = match self.places.get(domain) {
+                Some(place) => *place,
+                None => {
+                    self.domains.push((!domain.is_empty()).then(|| lower(domain).into()));
+                    let place = (self.domains.len() - 1) as u32;
+                    self.places.insert(domain.into(), place);
+                    place
+                }
+            };
+            self.last_domain.clear();
+            self.last_domain.extend_from_slice(domain);
+        }
+        self.messages.push(message);
+        self.senders.push(self.last);
+    }
+
+    fn get(&mut self, message: u64) -> Option<&Sender> {
+        let new = self.messages.iter().zip(&self.senders).skip(self.indexed);
+        self.index.extend(new.map(|(message, place)| (*message, *place)));
+        self.indexed = self.messages.len();
+        self.index.get(&message).map(|place| &self.domains[*place as usize])
+    }
 }
 
 impl Recent {
     /// With room for what one of so many inputs may remember.
     pub fn new(inputs: usize) -> Self {
-        let most = (MOST_MESSAGES / inputs.max(1)).max(FEWEST_MESSAGES) / 2;
-        Self { young: HashMap::default(), old: HashMap::default(), texts: HashSet::default(), most }
+        let most = (MOST_MESSAGES / inputs.max(1)).max(FEWEST_MESSAGES);
+        Self { blocks: VecDeque::new(), most_blocks: most / BLOCK }
     }
 
     /// Remembers the sender of a message.
     pub fn add(&mut self, message: u64, sender: &[u8]) {
-        let domain = domain_of(sender).map(lower);
-        let sender = domain.map(|domain| {
-            if let Some(known) = self.texts.get(&*domain) {
-                return Arc::clone(known);
+        let domain = domain_of(sender).unwrap_or_default();
+        match self.blocks.back_mut().filter(|block| block.messages.len() < BLOCK) {
+            Some(block) => block.add(message, domain),
+            None => {
+                let mut block = Block::default();
+                block.add(message, domain);
+                self.push(block);
             }
-            if self.texts.len() >= MOST_TEXTS {
-                self.texts.clear();
-            }
-            let text: Arc<str> = domain.into();
-            self.texts.insert(Arc::clone(&text));
-            text
-        });
-        self.put(message, sender);
+        }
     }
 
     /// The sender of a message, where it is remembered.
-    pub fn get(&self, message: u64) -> Option<&Sender> {
-        self.young.get(&message).or_else(|| self.old.get(&message))
+    pub fn get(&mut self, message: u64) -> Option<&Sender> {
+        self.blocks.iter_mut().rev().find_map(|block| block.get(message))
     }
 
-    fn put(&mut self, message: u64, sender: Sender) {
-        if self.young.len() >= self.most {
-            self.old = mem::take(&mut self.young);
+    fn push(&mut self, block: Block) {
+        if self.blocks.len() >= self.most_blocks {
+            self.blocks.pop_front();
         }
-        self.young.insert(message, sender);
+        self.blocks.push_back(block);
     }
 
     /// What came later, behind the own.
     fn append(&mut self, later: Self) {
-        for generation in [later.old, later.young] {
-            for (message, sender) in generation {
-                self.put(message, sender);
+        for block in later.blocks {
+            // What a live run adds by ones and twos must not take a block each.
+            match self.blocks.back_mut() {
+                Some(last) if last.messages.len() + block.messages.len() <= BLOCK => {
+                    for (message, place) in block.messages.iter().zip(&block.senders) {
+                        let domain = block.domains[*place as usize].as_deref().unwrap_or_default();
+                        last.add(*message, domain.as_bytes());
+                    }
+                }
+                _ => self.push(block),
             }
         }
     }
@@ -156,7 +200,7 @@ impl Senders {
             let missing = mem::take(&mut self.inputs[*input].missing);
             for (message, number) in missing {
                 if let Some(sender) = self.before(&order[..place], message) {
-                    answers.push((number, sender.clone()));
+                    answers.push((number, sender));
                 }
             }
         }
@@ -164,8 +208,8 @@ impl Senders {
     }
 
     /// The sender of a message that came in by one of these inputs, the last of them first.
-    pub fn before(&self, inputs: &[usize], message: u64) -> Option<&Sender> {
-        inputs.iter().rev().find_map(|input| self.inputs[*input].known.get(message))
+    pub fn before(&mut self, inputs: &[usize], message: u64) -> Option<Sender> {
+        inputs.iter().rev().find_map(|input| self.inputs[*input].known.get(message).cloned())
     }
 }
 
@@ -188,10 +232,11 @@ mod tests {
 
     #[test]
     fn stretches_answer_in_the_order_of_the_file_whoever_is_first() {
-        let parts = [
-            left(&[(1, "a@One.example"), (2, "a@two.example")], &[(9, 0)]),
-            left(&[(1, "b@reused.example")], &[(2, 1), (1, 2)]),
-            left(&[], &[(1, 3), (3, 4)]),
+        type Part = (&'static [(u64, &'static str)], &'static [(u64, u32)]);
+        let parts: [Part; 3] = [
+            (&[(1, "a@One.example"), (2, "a@two.example")], &[(9, 0)]),
+            (&[(1, "b@reused.example")], &[(2, 1), (1, 2)]),
+            (&[], &[(1, 3), (3, 4)]),
         ];
         let expected = [(1, Some("two.example")), (2, Some("one.example")), (3, Some("reused.example"))]
             .map(|(number, sender)| (number, sender.map(str::to_owned)));
@@ -199,18 +244,8 @@ mod tests {
             let mut senders = Senders::new(1);
             let mut answers = Vec::new();
             for at in order {
-                let part = &parts[at];
-                let copy = Left {
-                    recent: {
-                        let mut recent = Recent::new(1);
-                        for (message, sender) in &part.recent.young {
-                            recent.put(*message, sender.clone());
-                        }
-                        recent
-                    },
-                    waiting: part.waiting.clone(),
-                };
-                answers.extend(shown(senders.add(0, Some(at), copy)));
+                let (messages, waiting) = parts[at];
+                answers.extend(shown(senders.add(0, Some(at), left(messages, waiting))));
             }
             assert_eq!(answers, expected, "{order:?}");
             assert!(senders.settle(&[0]).is_empty());
@@ -231,8 +266,8 @@ mod tests {
         for message in 0..10 * FEWEST_MESSAGES as u64 {
             recent.add(message, format!("a@{message}.example").as_bytes());
         }
-        assert!(recent.young.len() + recent.old.len() <= FEWEST_MESSAGES);
-        assert!(recent.texts.len() <= MOST_TEXTS);
+        let kept: usize = recent.blocks.iter().map(|block| block.messages.len()).sum();
+        assert!((FEWEST_MESSAGES - BLOCK..=FEWEST_MESSAGES).contains(&kept), "{kept}");
         assert!(recent.get(10 * FEWEST_MESSAGES as u64 - 1).is_some() && recent.get(0).is_none());
     }
 }

@@ -187,6 +187,7 @@ impl Look<'_> {
         };
         let key = source_key(attempt, &self.run.options.source_map);
         let (source_ip, source_evidence) = self.source(&key, judged.quoted);
+        let sender_domain = self.sender_domain(attempt);
         let found = Found {
             input: self.input,
             offset,
@@ -199,7 +200,7 @@ impl Look<'_> {
             platform: judged.platform.unwrap_or(Platform::Unknown),
             source_ip,
             source_evidence,
-            sender_domain: self.sender_domain(attempt),
+            sender_domain,
             recipient_domain,
             datacenter: datacenter(attempt, &judged, is_microsoft),
             judged,
@@ -208,7 +209,7 @@ impl Look<'_> {
     }
 
     /// From the record itself, else from the line that tells it for the message.
-    fn sender_domain(&self, attempt: &Attempt<'_>) -> Option<String> {
+    fn sender_domain(&mut self, attempt: &Attempt<'_>) -> Option<String> {
         if let Some(sender) = attempt.sender {
             return domain_of(sender).map(lower);
         }
