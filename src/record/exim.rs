@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
 use super::pieces::{Joined, Origin, Pieces, piece};
 use super::registry::{Format, Line, Order, Reader, Seen, whole_lines};
@@ -348,7 +348,16 @@ fn split_address(rest: &[u8]) -> (&[u8], &[u8]) {
     if rest.first() == Some(&b'"') {
         at = quoted_end(rest, 1).unwrap_or(0);
     }
-    let end = at + memchr(b' ', &rest[at..]).unwrap_or(rest.len() - at);
+    let word = |at: usize| at + memchr(b' ', &rest[at..]).unwrap_or(rest.len() - at);
+    let mut end = word(at);
+    // A quoted local part comes without its quotes, blanks and all: what follows an address is an item.
+    if !rest[..end].contains(&b'@') {
+        let items =
+            [&b" R="[..], b" <", b" F=<", b" T="].iter().filter_map(|item| memmem::find(rest, item)).min();
+        if let Some(at) = items.and_then(|items| memrchr(b'@', &rest[..items])) {
+            end = word(at);
+        }
+    }
     let end = if end > 0 && rest[end - 1] == b':' { end - 1 } else { end };
     (&rest[..end], &rest[end..])
 }

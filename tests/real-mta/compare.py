@@ -49,13 +49,6 @@ def exim_calls_a_long_reply_malformed(lane, row):
     return row
 
 
-def exim_bares_local_parts(lane, row):
-    """Exim logs a local part without the quotes that it needs. Where a blank stands in it the log does not tell for
-    sure where the address ends: eopwatch may find the domain or none, but no other."""
-    blank = " " in row["recipient"].rpartition("@")[0]
-    return {**row, "bare": blank and lane.mta.startswith("exim")}
-
-
 def exim_tries_again_at_once(lanes, rows):
     """Of a message that others got, Exim tries a deferred recipient a second time on the same connection, and logs
     the last answer alone."""
@@ -73,7 +66,6 @@ RULES = [
     a_second_host_was_tried,
     long_replies_are_cut,
     exim_calls_a_long_reply_malformed,
-    exim_bares_local_parts,
 ]
 
 # What a log says where nothing was tried.
@@ -115,16 +107,6 @@ def journal(work, lanes):
 def key_of(row):
     reply = essence(row["reply"] or "", row["smtp_code"], row["enhanced_code"])
     return (*("" if row[name] is None else str(row[name]) for name in FIELDS), reply)
-
-
-def settle(events, rows):
-    """Gives events of bare local parts the true domain if they have it or none."""
-    bare = {key_of(row)[-1]: row["recipient_domain"] for row in rows if row["bare"]}
-    for event in events:
-        true = bare.get(key_of(event)[-1])
-        if true and event["recipient_domain"] is None:
-            event["recipient_domain"] = true
-    return events
 
 
 def run(program, *arguments):
@@ -171,21 +153,17 @@ def main():
 
     for log in sorted({lane.mta for lane in lanes.values()}):
         here = [row for lane, row in truth if lane.mta == log]
-        all_events = settle(events(program, work, log, "--all"), here)
+        all_events = events(program, work, log, "--all")
         report.differences(f"{log}, --all", Counter(map(key_of, here)), Counter(map(key_of, all_events)))
         microsoft = Counter(key_of(row) for row in here if row["recipient_domain"] not in plan.OTHERS)
-        own_events = settle(events(program, work, log), here)
+        own_events = events(program, work, log)
         report.differences(log, microsoft, Counter(map(key_of, own_events)))
 
         senders = {}
         for row in here:
             senders.setdefault(key_of(row), Counter())[plan.domain_of(row["sender"])] += 1
-        # Every message's sender stands in the log, on the line that took it in: told of all attempts, or of none by an
-        # eopwatch that does not read those lines of this MTA.
-        tells_senders = any(event["sender_domain"] for event in all_events)
-        if not tells_senders:
-            print(f"real-mta: {log}: no sender domain is told, so none is compared", file=sys.stderr)
-        for event in all_events if tells_senders else []:
+        # Every message's sender stands in the log, on the line that took it in.
+        for event in all_events:
             domain = event["sender_domain"]
             if senders.get(key_of(event), Counter())[domain] <= 0:
                 report.say(f"{log}: sender domain {domain} of {key_of(event)}")

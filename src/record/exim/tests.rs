@@ -57,6 +57,12 @@ fn lines_of_all_kinds() {
             "\"a b\"@b.c delivered mx.outlook.com 198.51.100.11 - - - 250 2.6.0 cut".into(),
         ),
         (
+            format!(
+                "=> ok.a, b>c.278.0@outlook.com <\"ok.a, b>c.278.0\"@outlook.com> R=dnslookup T=remote_smtp {MX} C=\"250 2.6.0 q\""
+            ),
+            "ok.a, b>c.278.0@outlook.com delivered mx.outlook.com 198.51.100.11 - - - 250 2.6.0 q".into(),
+        ),
+        (
             format!("=> a@b.c R=dnslookup T=remote_smtp {MX}"),
             "a@b.c delivered mx.outlook.com 198.51.100.11 - - - Codes { smtp: None, enhanced: None }".into(),
         ),
