@@ -3,6 +3,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::microsoft::explain;
 
+fn text(explanation: &Explanation, width: usize) -> String {
+    super::text(explanation, &Aside::default(), width)
+}
+
 #[test]
 fn a_reply_is_told_whole() {
     let page = text(

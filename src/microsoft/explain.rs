@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::catalogue::{Catalogue, Nested};
 use super::entry::{Entry, Scope, Service, Temporality, is_address};
+use super::pasted::unwrapped;
 use super::verdict::{Certainty, ReplyCodes, Verdict, codes};
 use super::{Class, hosts};
 use crate::record::{Answer, Enhanced};
@@ -74,7 +75,7 @@ pub struct Match {
 /// Explains an input; see [`Input`].
 pub fn explain(input: &str) -> Explanation {
     let catalogue = Catalogue::active();
-    let line = one_line(input);
+    let line = one_line(&unwrapped(input));
     let explanation = |kind, matches, reply| Explanation {
         schema: "eopwatch.explain/1",
         input: clean(input.trim()),
@@ -113,7 +114,7 @@ fn is_hostile(c: char) -> bool {
 /// In one line, without control characters, and without the `>` of quoted mail.
 fn one_line(input: &str) -> String {
     let mut line = String::with_capacity(input.len().min(1 << 16));
-    for part in input.lines().map(|part| part.trim_start().trim_start_matches("> ")) {
+    for part in input.lines().map(unquoted) {
         for word in part.split_whitespace() {
             if !line.is_empty() {
                 line.push(' ');
@@ -122,6 +123,18 @@ fn one_line(input: &str) -> String {
         }
     }
     line
+}
+
+/// Without what mail programs put before quoted lines. A lone `>` without a blank may close an address.
+fn unquoted(line: &str) -> &str {
+    let mut line = line.trim_start();
+    loop {
+        let marks = line.bytes().take_while(|byte| *byte == b'>').count();
+        match line[marks..].strip_prefix(' ') {
+            Some(rest) if marks > 0 => line = rest.trim_start(),
+            _ => return line,
+        }
+    }
 }
 
 fn regex(cell: &'static LazyLock<Option<Regex>>) -> Option<&'static Regex> {
