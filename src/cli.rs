@@ -38,7 +38,7 @@ pub enum Command {
     Onsets(OnsetsArgs),
     /// Live, no screen: a line for each block that begins, changes or clears
     Tail(TailArgs),
-    /// What a reply means: root cause, fix, next steps, links
+    /// What a reply means: root cause, next steps, forms, and your MTA's commands (none of them is run)
     Explain(ExplainArgs),
     /// Completions for a shell, on stdout
     Completions {
@@ -103,8 +103,7 @@ pub struct TailArgs {
     pub read: ReadArgs,
 }
 
-/// Says what a reply means and what to do, names the form to go to, and prints the commands of your MTA that hold, slow
-/// down and release the source. None of them is run.
+/// One of: a reply to explain, the catalogue, a guide, replies that are not known, a rules file to try.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("asked").required(true).args(["input", "list", "check", "guide", "unknown"]))]
 pub struct ExplainArgs {

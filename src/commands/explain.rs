@@ -10,7 +10,7 @@ use crate::export;
 use crate::export::explain::Aside;
 use crate::microsoft::explain::Explanation;
 use crate::microsoft::{self, Unknown};
-use crate::record::{self, Clock, Outcome, Record, Zone};
+use crate::record::{self, Answer, Clock, Outcome, Record, Zone};
 use crate::text::{escape_controls, masked};
 
 use super::options::{config, load, options};
@@ -45,8 +45,14 @@ pub fn run(args: &ExplainArgs) -> Result<u8, Failure> {
         }
         words => words.join(" "),
     };
-    let explanation = microsoft::explain(&input);
-    let aside = aside(&input, &explanation, args.mta.as_deref())?;
+    let line = pasted(&input, args.mta.as_deref());
+    // Of several lines of a log, the one that was refused.
+    let several = input.trim().contains('\n');
+    let explanation = match line.as_ref().and_then(|line| line.reply.as_deref()).filter(|_| several) {
+        Some(reply) => microsoft::explain_reply(&input, reply),
+        None => microsoft::explain(&input),
+    };
+    let aside = aside(line, &explanation, args.mta.as_deref())?;
     let text = match args.format {
         ExplainFormat::Text => export::explain::text(&explanation, &aside, WIDTH),
         ExplainFormat::Markdown => export::explain::markdown(&explanation, &aside),
@@ -92,9 +98,8 @@ fn guide(topic: &str, format: ExplainFormat) -> Result<u8, Failure> {
 }
 
 /// The commands for the MTA that was named, or that wrote the pasted line where it tells of a block or a throttle.
-fn aside(input: &str, explanation: &Explanation, wanted: Option<&str>) -> Result<Aside, Failure> {
+fn aside(line: Option<Pasted>, explanation: &Explanation, wanted: Option<&str>) -> Result<Aside, Failure> {
     let Some(found) = explanation.matches.first() else { return Ok(Aside::default()) };
-    let line = pasted(input, wanted);
     let commands = match (wanted, &line) {
         (Some(name), _) => Some(control::of(name).ok_or_else(|| {
             let known: Vec<&str> = control::all().iter().map(|mta| mta.name.as_str()).collect();
@@ -120,6 +125,8 @@ struct Pasted {
     mta: &'static str,
     ip: Option<IpAddr>,
     names: Names,
+    /// What was answered, if it was refused.
+    reply: Option<String>,
 }
 
 /// The refused attempt in what was pasted, if it is of a log.
@@ -145,7 +152,11 @@ fn pasted(input: &str, wanted: Option<&str>) -> Option<Pasted> {
             domain: name(attempt.recipient_domain()).map(|domain| domain.to_ascii_lowercase()),
             queue_id: name(attempt.queue_id),
         };
-        found = Some((refused, Pasted { mta: attempt.mta.0, ip: attempt.source_ip, names }));
+        let reply = match attempt.answer {
+            Answer::Text(reply) if refused => name(Some(reply)),
+            _ => None,
+        };
+        found = Some((refused, Pasted { mta: attempt.mta.0, ip: attempt.source_ip, names, reply }));
     };
     let mut offset = 0;
     for line in head.split(|byte| *byte == b'\n') {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::export::page::columns;
 use crate::microsoft::explain;
 
 fn text(explanation: &Explanation, width: usize) -> String {

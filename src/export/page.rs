@@ -147,7 +147,7 @@ fn plain(line: &[Span]) -> String {
         .collect()
 }
 
-fn columns(text: &str) -> usize {
+pub(super) fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
@@ -249,9 +249,10 @@ fn escaped(text: &str) -> String {
 /// What would begin a list (`- `, `+ `, `1. `) or underline a title (`===`) at the start of a line.
 fn at_line_start(line: String) -> String {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = line.as_bytes().get(digits + 1).is_none_or(u8::is_ascii_whitespace);
     match line.as_bytes().get(digits) {
         Some(b'-' | b'+' | b'=') if digits == 0 => format!("\\{line}"),
-        Some(b'.' | b')') if digits > 0 => format!("{}\\{}", &line[..digits], &line[digits..]),
+        Some(b'.' | b')') if digits > 0 && ends => format!("{}\\{}", &line[..digits], &line[digits..]),
         _ => line,
     }
 }
@@ -288,6 +289,7 @@ mod tests {
         assert_eq!(line("# a *b* _c_ <d> [e] & `f`"), "\\# a \\*b\\* \\_c\\_ \\<d\\> \\[e\\] \\& \\`f\\`\n");
         assert_eq!(line("1. not a list"), "1\\. not a list\n");
         assert_eq!(line("- neither"), "\\- neither\n");
+        assert_eq!(line("192.0.2.1 sends"), "192.0.2.1 sends\n");
         assert_eq!(line("550 5.7.1 is a code"), "550 5.7.1 is a code\n");
     }
 

@@ -76,13 +76,7 @@ pub struct Match {
 pub fn explain(input: &str) -> Explanation {
     let catalogue = Catalogue::active();
     let line = one_line(&unwrapped(input));
-    let explanation = |kind, matches, reply| Explanation {
-        schema: "eopwatch.explain/1",
-        input: clean(input.trim()),
-        matches,
-        kind,
-        reply,
-    };
+    let explanation = |kind, matches, reply| explanation(input, kind, matches, reply);
     if let Some(codes) = bare_code(&line) {
         return explanation(Input::Code, by_code(catalogue, codes), None);
     }
@@ -98,6 +92,16 @@ pub fn explain(input: &str) -> Explanation {
     let reply = find_reply(&line);
     let matches = by_reply(catalogue, &reply);
     explanation(Input::Reply, matches, Some(reply))
+}
+
+/// Explains a reply that is known to be the one meant in `input`: whoever can read the log found it.
+pub fn explain_reply(input: &str, reply: &str) -> Explanation {
+    let reply = one_line(reply);
+    explanation(input, Input::Reply, by_reply(Catalogue::active(), &reply), Some(reply))
+}
+
+fn explanation(input: &str, kind: Input, matches: Vec<Match>, reply: Option<String>) -> Explanation {
+    Explanation { schema: "eopwatch.explain/1", input: clean(input.trim()), matches, kind, reply }
 }
 
 /// Without control characters, but for line feeds and tabs, and without characters that turn the writing direction.

@@ -219,7 +219,13 @@ fn quoted(text: &str) -> String {
 
 /// Tries the proposals as the user would, all in one file.
 fn sound(proposals: &[Proposal]) -> Vec<Result<(), String>> {
-    let mut verdicts: Vec<Result<(), String>> = vec![Ok(()); proposals.len()];
+    let mut verdicts: Vec<Result<(), String>> = proposals
+        .iter()
+        .map(|proposal| match (&proposal.text, proposal.codes.1) {
+            (None, None) => Err("neither words that stay the same nor an enhanced code".to_owned()),
+            _ => Ok(()),
+        })
+        .collect();
     // Each round without success takes out at least one.
     loop {
         let file: String =
