@@ -164,6 +164,19 @@ fn a_hostile_line_puts_nothing_into_a_command() {
 }
 
 #[test]
+fn masked_output_names_no_recipient_and_keeps_commands_and_forms_whole() {
+    let reply = "550 5.7.511 Access denied, banned sender[203.0.113.9]. To request removal from this list please forward this \
+        message to delist@microsoft.com about jo.doe@customer.example";
+    for format in ["text", "markdown", "json"] {
+        let line = postfix("postfix/smtp", reply).replace("m@hotmail", "jo.doe@hotmail");
+        let page = explain(&["--mask", "--mta", "exim", "--format", format, &line], 0);
+        assert!(!page.contains("jo.doe"), "{page}");
+        assert!(page.contains("mailto:delist@microsoft.com"), "{page}");
+        assert!(format == "json" || page.contains("exiqgrep -x -i -r '@DOMAIN$'"), "{page}");
+    }
+}
+
+#[test]
 fn what_is_pasted_in_other_clothes_is_found() {
     let wanted = "block-list-s3140";
     let soft = BLOCK

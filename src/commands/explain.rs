@@ -11,7 +11,7 @@ use crate::export::explain::Aside;
 use crate::microsoft::explain::Explanation;
 use crate::microsoft::{self, Unknown};
 use crate::record::{self, Answer, Clock, Outcome, Record, Zone};
-use crate::text::{escape_controls, masked};
+use crate::text::{escape_controls, mask};
 
 use super::options::{config, load, options};
 use super::output::{self, Failure};
@@ -48,17 +48,27 @@ pub fn run(args: &ExplainArgs) -> Result<u8, Failure> {
     let line = pasted(&input, args.mta.as_deref());
     // Of several lines of a log, the one that was refused.
     let several = input.trim().contains('\n');
-    let explanation = match line.as_ref().and_then(|line| line.reply.as_deref()).filter(|_| several) {
+    let mut explanation = match line.as_ref().and_then(|line| line.reply.as_deref()).filter(|_| several) {
         Some(reply) => microsoft::explain_reply(&input, reply),
         None => microsoft::explain(&input),
     };
-    let aside = aside(line, &explanation, args.mta.as_deref())?;
+    let mut aside = aside(line, &explanation, args.mta.as_deref())?;
+    if args.mask {
+        // What was pasted, not the program's own words: the addresses of forms are needed whole.
+        explanation.input = mask(&explanation.input);
+        explanation.reply = explanation.reply.as_deref().map(mask);
+        if let Some((_, names)) = &mut aside.commands {
+            for name in [&mut names.source, &mut names.queue_id] {
+                *name = name.as_deref().map(mask);
+            }
+        }
+    }
     let text = match args.format {
         ExplainFormat::Text => export::explain::text(&explanation, &aside, WIDTH),
         ExplainFormat::Markdown => export::explain::markdown(&explanation, &aside),
         ExplainFormat::Json => export::explain::json(&explanation).map_err(io::Error::from)?,
     };
-    output::print(masked(text, args.mask).as_bytes())?;
+    output::print(text.as_bytes())?;
     Ok(u8::from(explanation.matches.is_empty()))
 }
 
