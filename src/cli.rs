@@ -38,7 +38,7 @@ pub enum Command {
     Onsets(OnsetsArgs),
     /// Live, no screen: a line for each block that begins, changes or clears
     Tail(TailArgs),
-    /// What a reply means: root cause, fix, next steps, links
+    /// What a reply means: root cause, next steps, forms, and your MTA's commands (none of them is run)
     Explain(ExplainArgs),
     /// Completions for a shell, on stdout
     Completions {
@@ -103,10 +103,12 @@ pub struct TailArgs {
     pub read: ReadArgs,
 }
 
+/// One of: a reply to explain, the catalogue, a guide, replies that are not known, a rules file to try.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("asked").required(true).args(["input", "list", "check", "guide", "unknown"]))]
 pub struct ExplainArgs {
     /// A code (5.7.1), a tag (S3140), a reply, a log line or a bounce; `-` reads it from stdin
-    #[arg(required_unless_present_any = ["list", "check"], num_args = 1.., value_name = "CODE-OR-REPLY")]
+    #[arg(num_args = 1.., value_name = "CODE-OR-REPLY")]
     pub input: Vec<String>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
@@ -114,9 +116,19 @@ pub struct ExplainArgs {
     /// Print the whole catalogue, a line each
     #[arg(long)]
     pub list: bool,
+    /// How to do one part of the work: snds, traps, delisting, jmrp, authentication, ramp, trade-show-list; `list` or
+    /// nothing lists them
+    #[arg(long, value_name = "TOPIC", num_args = 0..=1, default_missing_value = "list")]
+    pub guide: Option<String>,
+    /// Read logs and print what the catalogue does not know, masked and counted, as rules to complete or to send in
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub unknown: Vec<PathBuf>,
     /// Try a file of your own replies on its examples, and say what they hide
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "input"])]
+    #[arg(long, value_name = "FILE")]
     pub check: Option<PathBuf>,
+    /// The MTA whose commands to print (default: that of the pasted log line), and the format of logs to read
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "check", "guide"])]
+    pub mta: Option<String>,
     /// Your own replies, before the built-in ones
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
@@ -132,7 +144,7 @@ pub struct ExplainArgs {
 }
 
 /// Inputs and filters, the same for every command that reads logs.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ReadArgs {
     /// Files, folders, or `-` for stdin; without any, the usual places under /var/log
     #[arg(value_name = "PATH")]
@@ -261,4 +273,5 @@ pub enum ExplainFormat {
     #[default]
     Text,
     Json,
+    Markdown,
 }

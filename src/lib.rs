@@ -8,6 +8,7 @@
 //!            record      line -> Attempt
 //! verdict    microsoft   is it theirs, what does the reply mean
 //!            attribute   which source: what the log, the map and Microsoft say
+//!            control     the MTAs' commands that hold, slow and release a source
 //! aggregate  aggregate   mergeable tables -> Snapshot
 //! onset      detect      trials -> onsets and clears
 //!            engine      joins the above; owns the threads
@@ -21,6 +22,7 @@ pub mod attribute;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod control;
 pub mod detect;
 pub mod engine;
 pub mod export;

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 10] = [
     &["source"],
     &["scan"],
     &["record"],
-    &["microsoft", "attribute"],
+    &["microsoft", "attribute", "control"],
     &["detect"],
     &["aggregate"],
     &["engine"],

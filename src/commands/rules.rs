@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::cli::ExplainFormat;
 use crate::config::Config;
+use crate::export::page::{self, Block, Bullet};
 use crate::microsoft::Catalogue;
 use crate::microsoft::rules::{self, Finding, Rule};
 use crate::text::escape_controls;
@@ -45,6 +46,10 @@ pub fn check(path: &Path, format: ExplainFormat) -> Result<u8, Failure> {
             text
         }
         ExplainFormat::Text => found.iter().map(line).collect(),
+        ExplainFormat::Markdown => {
+            let items = found.iter().map(|finding| Bullet::plain(line(finding))).collect();
+            page::markdown(&[Block::Bullets("Rules", items)])
+        }
     };
     output::print(text.as_bytes())?;
     Ok(u8::from(found.iter().any(Finding::is_fault)))

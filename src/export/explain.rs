@@ -1,21 +1,21 @@
-//! `explain` as text for people and as JSON, and the list of the catalogue.
+//! `explain` as text for people, as Markdown and as JSON, and the list of the catalogue.
 //!
 //! Everything that comes from the input has been cleaned of control characters by [`crate::microsoft::explain`]; it is
 //! cleaned once more where it is printed, since it is hostile.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
-use unicode_width::UnicodeWidthChar;
-
+use super::page::{self, Below, Block, Bullet, Line, Span, ours};
+use crate::control::{Command, Does, Mta, Names};
 use crate::microsoft::explain::{Explanation, Input, Match, clean};
 use crate::microsoft::{
-    Catalogue, Certainty, Link, Scope, Service, Temporality, city, class_words, datacenter, link, region_name,
+    Catalogue, Certainty, Entry, Link, Scope, Service, Temporality, city, class_words, datacenter, guides,
+    link, region_name,
 };
 
 /// More of a pasted reply is not shown again.
 const ECHO: usize = 600;
-/// Columns that the names of the lines take.
-const NAMES: usize = 12;
 
 /// The contract's object, indented, with a line feed at its end.
 pub fn json(explanation: &Explanation) -> serde_json::Result<String> {
@@ -24,20 +24,39 @@ pub fn json(explanation: &Explanation) -> serde_json::Result<String> {
     Ok(text)
 }
 
+/// What a pasted log line tells beside the reply.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// The commands of the MTA, and the names to put in.
+    pub commands: Option<(&'static Mta, Names)>,
+    /// The address that the log says it sent from.
+    pub logged_ip: Option<IpAddr>,
+}
+
 /// For people, wrapped to `width` columns.
-pub fn text(explanation: &Explanation, width: usize) -> String {
-    let mut page = Page { out: String::new(), width: width.clamp(40, 120) };
+pub fn text(explanation: &Explanation, aside: &Aside, width: usize) -> String {
+    page::text(&document(explanation, aside), width)
+}
+
+/// For tickets and wikis. What comes from the input is nothing but code in it.
+pub fn markdown(explanation: &Explanation, aside: &Aside) -> String {
+    page::markdown(&document(explanation, aside))
+}
+
+fn document(explanation: &Explanation, aside: &Aside) -> Vec<Block> {
+    let mut page = Page { blocks: Vec::new() };
     let asked = explanation.reply.as_deref().unwrap_or(&explanation.input);
     let asked = shorten(&clean(asked).replace(['\n', '\t'], " "), ECHO);
     if explanation.matches.is_empty() {
-        page.paragraph("", &format!("Nothing in the catalogue fits: {asked}"));
-        page.paragraph("", "Give a code (5.7.1, 550 5.7.520), a tag (S3140) or the whole reply, from its three digits to the host in brackets at its end.");
-        return page.out;
+        let line = vec![Span::Ours("Nothing in the catalogue fits: ".to_owned()), Span::Input(asked)];
+        page.blocks.push(Block::Paragraph(line));
+        page.paragraph("Give a code (5.7.1, 550 5.7.520), a tag (S3140) or the whole reply, from its three digits to the host in brackets at its end.");
+        return page.blocks;
     }
-    page.paragraph("", &asked);
+    page.blocks.push(Block::Paragraph(vec![Span::Input(asked)]));
     page.blank();
     if explanation.kind == Input::Code && explanation.matches.len() > 1 {
-        page.paragraph("", &format!(
+        page.paragraph(format!(
             "The code alone leaves {} readings; the words of the reply decide. Give the whole reply to know which one it is.",
             explanation.matches.len()
         ));
@@ -49,12 +68,16 @@ pub fn text(explanation: &Explanation, width: usize) -> String {
         }
         let guess = index > 0 && found.certainty == Certainty::Guess;
         if index == 0 || !(explanation.kind == Input::Code || guess) {
-            page.full(found);
+            page.full(found, aside.logged_ip.filter(|_| index == 0));
         } else {
             page.brief(found);
         }
     }
-    page.out
+    if let Some((mta, names)) = &aside.commands {
+        page.blank();
+        page.commands(mta, names);
+    }
+    page.blocks
 }
 
 /// The catalogue, one line an entry: code, id, class, what platform, the words.
@@ -75,6 +98,18 @@ pub fn list_text() -> String {
         );
     }
     out
+}
+
+/// The catalogue as a list in Markdown.
+pub fn list_markdown() -> String {
+    let bullet = |entry: &Entry| {
+        let code = entry.enhanced.map(|code| format!(" {code}")).unwrap_or_default();
+        let words = entry.texts.first().map_or("(the code alone)", String::as_str);
+        let class = entry.class.name();
+        let service = service(entry.platform);
+        Bullet::plain(format!("{}{code}: {} ({class}, {service}): {words}", entry.smtp_code, entry.id))
+    };
+    page::markdown(&[Block::Bullets("Catalogue", Catalogue::active().entries().iter().map(bullet).collect())])
 }
 
 /// The catalogue as the contract's matches, one for each entry.
@@ -103,40 +138,26 @@ fn service(platform: Service) -> &'static str {
 }
 
 struct Page {
-    out: String,
-    width: usize,
+    blocks: Vec<Block>,
 }
 
 impl Page {
     fn blank(&mut self) {
-        self.out.push('\n');
+        self.blocks.push(Block::Blank);
     }
 
-    /// `text` wrapped, the first line behind `lead`, the others indented as far.
-    fn paragraph(&mut self, lead: &str, text: &str) {
-        let indent = columns(lead);
-        self.out.push_str(lead);
-        let mut at = indent;
-        let mut first = true;
-        for word in text.split_whitespace() {
-            let length = columns(word);
-            if !first && at + 1 + length > self.width {
-                self.out.push('\n');
-                self.out.extend(std::iter::repeat_n(' ', indent));
-                at = indent;
-            } else if !first {
-                self.out.push(' ');
-                at += 1;
-            }
-            self.out.push_str(word);
-            at += length;
-            first = false;
+    fn paragraph(&mut self, text: impl Into<String>) {
+        self.blocks.push(Block::Paragraph(ours(text)));
+    }
+
+    fn line(&mut self, name: &'static str, text: impl Into<String>) {
+        self.blocks.push(Block::Named(name, ours(text)));
+    }
+
+    fn bullets(&mut self, name: &'static str, items: Vec<Bullet>) {
+        if !items.is_empty() {
+            self.blocks.push(Block::Bullets(name, items));
         }
-        self.out.push('\n');
-    }
-
-    fn line(&mut self, name: &str, text: &str) {
-        self.paragraph(&format!("  {name:<NAMES$} "), text);
     }
 
     fn title(&mut self, found: &Match) {
@@ -148,14 +169,15 @@ impl Page {
         };
         let cannot_tell = found.class == crate::microsoft::Class::Unknown;
         let kind = if cannot_tell { " · cannot tell" } else { kind };
-        let _ = writeln!(self.out, "{} · {}{kind}", found.reply_id, found.class.name());
+        let title = format!("{} · {}{kind}", found.reply_id, found.class.name());
+        self.blocks.push(Block::Title(2, ours(title)));
     }
 
     /// Where only the code fits.
     fn brief(&mut self, found: &Match) {
         self.title(found);
         if let Some(words) = found.entry.and_then(|entry| entry.texts.first()) {
-            self.line("Words", &format!("\"{words}\""));
+            self.line("Words", format!("\"{words}\""));
         }
         if let Some(cause) = &found.root_cause {
             self.line("Cause", cause);
@@ -165,30 +187,37 @@ impl Page {
         }
     }
 
-    fn full(&mut self, found: &Match) {
+    fn full(&mut self, found: &Match, logged_ip: Option<IpAddr>) {
         self.title(found);
         let words = class_words(found.class);
         if let Some(words) = words {
             self.line("What", &words.what);
         }
-        self.line("How sure", &how_sure(found));
-        self.line("Codes", &code_line(found));
+        self.line("How sure", how_sure(found));
+        self.line("Codes", code_line(found));
         if !found.ips.is_empty() {
             let ips: Vec<String> = found.ips.iter().map(ToString::to_string).collect();
             self.line(
                 "Sending IP",
-                &format!("{}, as Microsoft sees it: check that it is the one you mean", ips.join(", ")),
+                format!("{}, as Microsoft sees it: check that it is the one you mean", ips.join(", ")),
             );
         }
+        if let (Some(logged), Some(quoted)) = (logged_ip, found.ips.first())
+            && !found.ips.contains(&logged)
+        {
+            self.line("OTHER IP", format!(
+                "The log says that it was sent from {logged}, Microsoft saw {quoted} (a NAT, a smarthost or a shared relay): whatever is asked for, ask it for {quoted}."
+            ));
+        }
         if let Some(host) = &found.datacenter_host {
-            self.line("Answered by", &place(host));
+            self.blocks.push(Block::Named("Answered by", place(host)));
         }
         if let Some(cause) = &found.root_cause {
             self.line("Root cause", cause);
         }
         if let Some(words) = words {
             let scope = found.scope.map(scope_words).unwrap_or_default();
-            self.line("Concerns", &format!("{scope}{}", words.blocked));
+            self.line("Concerns", format!("{scope}{}", words.blocked));
         }
         if let Some(temporality) = found.temporality {
             self.line("The message", match temporality {
@@ -202,26 +231,50 @@ impl Page {
         if let Some(fix) = &found.fix {
             self.line("Fix", fix);
         }
-        for (index, step) in found.steps.iter().enumerate() {
-            let name = if index == 0 { "Steps" } else { "" };
-            self.paragraph(&format!("  {name:<NAMES$} {}. ", index + 1), step);
+        if !found.steps.is_empty() {
+            self.blocks.push(Block::Numbered("Steps", found.steps.iter().map(ours).collect()));
         }
-        let links = found.entry.into_iter().flat_map(|entry| &entry.links).filter_map(|id| link(id));
-        for (index, link) in links.enumerate() {
-            let name = if index == 0 { "Where" } else { "" };
-            let (what, address) = where_to(link);
-            self.paragraph(&format!("  {name:<NAMES$} - "), &what);
-            self.paragraph(&format!("  {:<NAMES$}   ", ""), &address);
+        let links: Vec<&Link> =
+            found.entry.into_iter().flat_map(|entry| &entry.links).filter_map(|id| link(id)).collect();
+        let ready = links.iter().filter(|link| !link.ready.is_empty());
+        self.bullets(
+            "Have ready",
+            ready.map(|link| Bullet::plain(format!("{}: {}.", link.name, link.ready.join("; ")))).collect(),
+        );
+        self.bullets("Where", links.iter().map(|link| where_to(link)).collect());
+        let avoid = words.into_iter().flat_map(|words| &words.avoid);
+        self.bullets("Not to do", avoid.map(Bullet::plain).collect());
+        let guides: Vec<&str> = guides()
+            .iter()
+            .filter(|guide| !found.foreign && guide.classes.contains(&found.class))
+            .map(|guide| guide.id.as_str())
+            .collect();
+        if !guides.is_empty() {
+            self.line("Guides", format!("eopwatch explain --guide TOPIC: {}", guides.join(", ")));
         }
-        for (index, what) in words.into_iter().flat_map(|words| &words.avoid).enumerate() {
-            let name = if index == 0 { "Not to do" } else { "" };
-            self.paragraph(&format!("  {name:<NAMES$} - "), what);
+    }
+
+    fn commands(&mut self, mta: &Mta, names: &Names) {
+        let title = format!("{} · to hold, slow down and release it; eopwatch runs none of it", mta.name);
+        self.blocks.push(Block::Title(2, ours(title)));
+        if let Some(note) = &mta.note {
+            self.line("Note", note);
         }
+        self.line("Fill in", "Words in capitals are yours to put in. Read a line before you run it: it is a proposal, made of data and of the pasted line.");
+        for (does, name) in [(Does::Hold, "Hold"), (Does::Slow, "Slow down"), (Does::Release, "Release")] {
+            let commands = mta.commands.iter().filter(|command| command.does == does);
+            let bullet = |command: &Command| Bullet {
+                text: ours(format!("{} ({})", names.fill(&command.what), command.source)),
+                below: Some(Below::Command(names.fill(&command.line))),
+            };
+            self.bullets(name, commands.map(bullet).collect());
+        }
+        self.line("Checked", format!("{}, against the documents named", mta.checked));
     }
 }
 
 /// What a link is for, and on a line of its own, so that it can be copied, where it leads.
-fn where_to(link: &Link) -> (String, String) {
+pub(super) fn where_to(link: &Link) -> Bullet {
     let how = if link.check == "opened" { "opened" } else { "against documents" };
     let what = format!("{} (last checked {}, {how}): {}", link.name, link.checked, link.what);
     let former = match (&link.former, &link.moved) {
@@ -229,7 +282,7 @@ fn where_to(link: &Link) -> (String, String) {
         (Some(former), None) => format!(" (formerly {former} )"),
         _ => String::new(),
     };
-    (what, format!("{}{former}", link.url))
+    Bullet { text: ours(what), below: Some(Below::Address(link.url.clone(), former)) }
 }
 
 fn how_sure(found: &Match) -> String {
@@ -268,9 +321,9 @@ fn code_line(found: &Match) -> String {
     line.trim().to_owned()
 }
 
-fn place(host: &str) -> String {
+fn place(host: &str) -> Line {
     let center = datacenter(host.as_bytes());
-    let mut line = clean(host);
+    let mut line = String::new();
     if let Some(forest) = &center.forest {
         let _ = write!(line, ", forest {forest}");
     }
@@ -280,7 +333,7 @@ fn place(host: &str) -> String {
             let _ = write!(line, ", {}", city.city);
         }
     }
-    line
+    vec![Span::Input(clean(host)), Span::Ours(line)]
 }
 
 fn scope_words(scope: Scope) -> &'static str {
@@ -293,10 +346,6 @@ fn scope_words(scope: Scope) -> &'static str {
         Scope::Content => "The message itself. ",
         Scope::None => "",
     }
-}
-
-fn columns(text: &str) -> usize {
-    text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
 fn shorten(text: &str, most: usize) -> String {

@@ -1,7 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::export::page::columns;
 use crate::microsoft::explain;
+
+fn text(explanation: &Explanation, width: usize) -> String {
+    super::text(explanation, &Aside::default(), width)
+}
 
 #[test]
 fn a_reply_is_told_whole() {

@@ -2,5 +2,7 @@
 
 pub mod events;
 pub mod explain;
+pub mod guides;
 pub mod json;
+pub mod page;
 pub mod text;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::catalogue::{Catalogue, Nested};
 use super::entry::{Entry, Scope, Service, Temporality, is_address};
+use super::pasted::unwrapped;
 use super::verdict::{Certainty, ReplyCodes, Verdict, codes};
 use super::{Class, hosts};
 use crate::record::{Answer, Enhanced};
@@ -74,14 +75,8 @@ pub struct Match {
 /// Explains an input; see [`Input`].
 pub fn explain(input: &str) -> Explanation {
     let catalogue = Catalogue::active();
-    let line = one_line(input);
-    let explanation = |kind, matches, reply| Explanation {
-        schema: "eopwatch.explain/1",
-        input: clean(input.trim()),
-        matches,
-        kind,
-        reply,
-    };
+    let line = one_line(&unwrapped(input));
+    let explanation = |kind, matches, reply| explanation(input, kind, matches, reply);
     if let Some(codes) = bare_code(&line) {
         return explanation(Input::Code, by_code(catalogue, codes), None);
     }
@@ -99,6 +94,16 @@ pub fn explain(input: &str) -> Explanation {
     explanation(Input::Reply, matches, Some(reply))
 }
 
+/// Explains a reply that is known to be the one meant in `input`: whoever can read the log found it.
+pub fn explain_reply(input: &str, reply: &str) -> Explanation {
+    let reply = one_line(reply);
+    explanation(input, Input::Reply, by_reply(Catalogue::active(), &reply), Some(reply))
+}
+
+fn explanation(input: &str, kind: Input, matches: Vec<Match>, reply: Option<String>) -> Explanation {
+    Explanation { schema: "eopwatch.explain/1", input: clean(input.trim()), matches, kind, reply }
+}
+
 /// Without control characters, but for line feeds and tabs, and without characters that turn the writing direction.
 pub fn clean(text: &str) -> String {
     text.chars().filter(|c| *c != '\r').map(|c| if is_hostile(c) { '\u{fffd}' } else { c }).collect()
@@ -113,7 +118,7 @@ fn is_hostile(c: char) -> bool {
 /// In one line, without control characters, and without the `>` of quoted mail.
 fn one_line(input: &str) -> String {
     let mut line = String::with_capacity(input.len().min(1 << 16));
-    for part in input.lines().map(|part| part.trim_start().trim_start_matches("> ")) {
+    for part in input.lines().map(unquoted) {
         for word in part.split_whitespace() {
             if !line.is_empty() {
                 line.push(' ');
@@ -122,6 +127,18 @@ fn one_line(input: &str) -> String {
         }
     }
     line
+}
+
+/// Without what mail programs put before quoted lines. A lone `>` without a blank may close an address.
+fn unquoted(line: &str) -> &str {
+    let mut line = line.trim_start();
+    loop {
+        let marks = line.bytes().take_while(|byte| *byte == b'>').count();
+        match line[marks..].strip_prefix(' ') {
+            Some(rest) if marks > 0 => line = rest.trim_start(),
+            _ => return line,
+        }
+    }
 }
 
 fn regex(cell: &'static LazyLock<Option<Regex>>) -> Option<&'static Regex> {

@@ -9,17 +9,20 @@ mod entry;
 pub mod explain;
 mod fold;
 pub mod hosts;
+mod pasted;
 pub mod rules;
+mod unknown;
 mod verdict;
 
 pub use catalogue::{Catalogue, Nested};
 pub use class::{Class, Platform, Signal};
-pub use data::{ClassWords, Link, class_words, link, links};
+pub use data::{ClassWords, Guide, Link, class_words, guides, link, links};
 pub use entry::{CatalogueError, EnhancedRange, Entry, Evidence, Scope, Service, Temporality};
-pub use explain::explain;
+pub use explain::{explain, explain_reply};
 pub use hosts::{
     Bound, City, Datacenter, Relay, bound, bound_by_greeting, city, datacenter, host_tag, is_consumer_domain,
     is_eop_address, is_public, is_reverse_name, mailbox_host, needles, quoted_ip, quoted_ips, region,
     region_name, relay,
 };
+pub use unknown::Unknown;
 pub use verdict::{ACCEPTED, Certainty, NO_REPLY, ReplyCodes, Verdict, codes};
