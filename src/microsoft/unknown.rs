@@ -19,12 +19,15 @@ const LONGEST: usize = 1000;
 /// A rule's text is not longer, bytes, and not shorter: `blocked` alone says too little.
 const TEXT: std::ops::RangeInclusive<usize> = 8..=120;
 
+/// Stands for what changes from reply to reply; no word holds it.
+const CHANGES: &str = "\0";
+
 /// What tells one kind of reply from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Kind {
     codes: (Option<u16>, Option<crate::record::Enhanced>),
-    /// Words as they are, and `None` for each run of words that change.
-    words: Vec<Option<String>>,
+    /// Words in lower case, and [`CHANGES`] for each run of words that change.
+    words: String,
 }
 
 #[derive(Clone, Debug)]
@@ -265,15 +268,16 @@ fn taken(findings: &[Finding], wanted: &str) -> Option<String> {
 }
 
 /// The words of a reply behind its codes, and the reply masked.
-fn kind_and_example(reply: &str) -> (Vec<Option<String>>, String) {
+fn kind_and_example(reply: &str) -> (String, String) {
+    let end = (0..=LONGEST.min(reply.len())).rev().find(|end| reply.is_char_boundary(*end)).unwrap_or(0);
+    let reply = &reply[..end];
     // Line ends and the like were written out; a text of a rule cannot hold them.
     let reply = reply.replace("\\n", " ").replace("\\r", " ").replace("\\t", " ");
     let reply = without_quoted_local_parts(&reply);
-    let end = (0..=LONGEST.min(reply.len())).rev().find(|end| reply.is_char_boundary(*end)).unwrap_or(0);
-    with_folded(&reply.as_bytes()[..end], |folded| {
+    with_folded(reply.as_bytes(), |folded| {
         let (_, behind) = codes_and_length(folded);
         let text = String::from_utf8_lossy(folded);
-        let mut kind: Vec<Option<String>> = Vec::new();
+        let mut kind: Vec<String> = Vec::new();
         let mut example = String::with_capacity(text.len());
         let mut at = 0;
         let mut in_tag = false;
@@ -294,16 +298,14 @@ fn kind_and_example(reply: &str) -> (Vec<Option<String>>, String) {
             // `[HOST stamp id]` at the end: all of it changes.
             in_tag |= word.starts_with('[') && is_microsoft(word);
             let changes = in_tag || masked != word || changes(word);
-            if changes {
-                if kind.last() != Some(&None) {
-                    kind.push(None);
-                }
-            } else {
-                kind.push(Some(word.to_ascii_lowercase()));
+            if !changes {
+                kind.push(word.to_ascii_lowercase());
+            } else if kind.last().is_none_or(|last| last != CHANGES) {
+                kind.push(CHANGES.to_owned());
             }
             in_tag &= !word.ends_with(']');
         }
-        (kind, example)
+        (kind.join(" "), example)
     })
 }
 
@@ -426,24 +428,17 @@ fn without_quoted_local_parts(reply: &str) -> String {
 }
 
 /// The longest part that does not change, as a rule's text.
-fn stable(words: &[Option<String>]) -> Option<String> {
-    let mut best = String::new();
-    for run in words.split(Option::is_none) {
-        let mut text = String::new();
-        for word in run.iter().flatten() {
-            if text.len() + 1 + word.len() > *TEXT.end() {
-                break;
-            }
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(word);
-        }
-        if text.len() > best.len() {
-            best = text;
+fn stable(words: &str) -> Option<String> {
+    let mut best = "";
+    for run in words.split(CHANGES).map(str::trim) {
+        let fits = |end: &usize| *end <= *TEXT.end();
+        let ends = run.match_indices(' ').map(|(at, _)| at).chain([run.len()]);
+        let end = ends.take_while(fits).last().unwrap_or(0);
+        if end > best.len() {
+            best = &run[..end];
         }
     }
-    (best.len() >= *TEXT.start()).then_some(best)
+    (best.len() >= *TEXT.start()).then(|| best.to_owned())
 }
 
 /// Out of the first words and the code; nobody else's.
