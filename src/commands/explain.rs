@@ -160,7 +160,8 @@ fn pasted(input: &str, wanted: Option<&str>) -> Option<Pasted> {
             source: name(attempt.source_name),
             ip: attempt.source_ip.map(|ip| ip.to_string()),
             domain: name(attempt.recipient_domain()).map(|domain| domain.to_ascii_lowercase()),
-            queue_id: name(attempt.queue_id),
+            // A message that was given up is in no queue any more.
+            queue_id: name(attempt.queue_id.filter(|_| attempt.outcome == Outcome::Deferred)),
         };
         let reply = match attempt.answer {
             Answer::Text(reply) if refused => name(Some(reply)),
