@@ -40,6 +40,8 @@ pub enum Command {
     Tail(TailArgs),
     /// What a reply means: root cause, next steps, forms, and your MTA's commands (none of them is run)
     Explain(ExplainArgs),
+    /// The catalogue as an MTA's own bounce classes, back-off patterns or reply filters, ready to paste
+    Rules(RulesArgs),
     /// Completions for a shell, on stdout
     Completions {
         /// The shell to complete for
@@ -141,6 +143,25 @@ pub struct ExplainArgs {
     /// When to use colour
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+}
+
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// The MTA that is to use them
+    #[arg(long = "for", value_enum, value_name = "MTA")]
+    pub target: RulesTarget,
+    /// One part only, without the others (KumoMTA wants a file of each): classes sorts replies, backoff reacts to them
+    #[arg(long, value_enum, value_name = "PART")]
+    pub part: Option<RulesPart>,
+    /// Write to this file (atomically) and not to stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Your own replies, before the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Settings (default: eopwatch/config.toml in the configuration folder)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Inputs and filters, the same for every command that reads logs.
@@ -274,4 +295,29 @@ pub enum ExplainFormat {
     Text,
     Json,
     Markdown,
+}
+
+/// The MTAs that the catalogue is exported for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RulesTarget {
+    /// Bounce classifier, and automation of traffic shaping
+    #[value(name = "kumomta")]
+    KumoMta,
+    /// Bounce categories, and a pattern list for back-off
+    #[value(name = "powermta")]
+    PowerMta,
+    /// Filter of delivery status: mail refused for the IP's sake waits
+    Postfix,
+    /// Lookup table, and an event that logs the class
+    Exim,
+    /// Bounce rules
+    #[value(name = "zonemta")]
+    ZoneMta,
+}
+
+/// A part of what an MTA gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RulesPart {
+    Classes,
+    Backoff,
 }

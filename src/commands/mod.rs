@@ -1,5 +1,6 @@
 //! One file a command, glue only: arguments -> ready parts -> engine -> export or view.
 
+mod bounce_rules;
 mod events;
 mod explain;
 mod onsets;
@@ -25,6 +26,7 @@ pub fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Onsets(args)) => onsets::run(&args),
         Some(Command::Tail(args)) => tail::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Rules(args)) => bounce_rules::run(&args),
         Some(Command::Completions { shell }) => {
             let mut bytes = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "eopwatch", &mut bytes);

@@ -107,6 +107,14 @@ pub fn guides() -> &'static [Guide] {
     &GUIDES
 }
 
+/// When the built-in catalogue was last checked as a whole, as its head says.
+pub fn catalogue_date() -> &'static str {
+    const SAID: &str = "last checked as a whole on ";
+    let head = include_str!("data/replies.toml");
+    let date = head.find(SAID).and_then(|at| head[at + SAID.len()..].get(..10));
+    date.unwrap_or_else(|| panic!("src/microsoft/data/replies.toml: the head names no date"))
+}
+
 /// Reads a TOML table of the crate.
 pub(super) fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> T {
     match toml::from_str(text) {

@@ -82,6 +82,21 @@ pub enum Scope {
     None,
 }
 
+impl Scope {
+    /// The name in the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ip => "ip",
+            Self::Domain => "domain",
+            Self::Sender => "sender",
+            Self::Recipient => "recipient",
+            Self::Tenant => "tenant",
+            Self::Content => "content",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Who answers so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -7,6 +7,7 @@ mod class;
 mod data;
 mod entry;
 pub mod explain;
+mod exports;
 mod fold;
 pub mod hosts;
 mod pasted;
@@ -16,9 +17,10 @@ mod verdict;
 
 pub use catalogue::{Catalogue, Nested};
 pub use class::{Class, Platform, Signal};
-pub use data::{ClassWords, Guide, Link, class_words, guides, link, links};
+pub use data::{ClassWords, Guide, Link, catalogue_date, class_words, guides, link, links};
 pub use entry::{CatalogueError, EnhancedRange, Entry, Evidence, Scope, Service, Temporality};
 pub use explain::{explain, explain_reply};
+pub use exports::{Exports, Use, Uses, exports};
 pub use hosts::{
     Bound, City, Datacenter, Relay, bound, bound_by_greeting, city, datacenter, host_tag, is_consumer_domain,
     is_eop_address, is_public, is_reverse_name, mailbox_host, needles, quoted_ip, quoted_ips, region,

@@ -1,0 +1,41 @@
+//! Exim: a lookup table, and the event that writes what it finds to the main log.
+
+use super::patterns::{REPLY, Rule};
+use super::{head, listed};
+
+pub(super) fn table(rules: &[Rule<'_>]) -> String {
+    let mut text = head(
+        "Exim: what Microsoft's replies mean, as a lookup table",
+        "
+The Exim specification, \"Single-key lookup types\" (nwildlsearch) and \"Events\". The first key that matches wins.
+What Exim cannot do: retry rules know errors and codes, no texts, and a 5xx is always a failure. So nothing here makes mail wait; it
+lets Exim tell the replies apart, for the log, and for all else that an expansion can do. Save this as /etc/exim4/eopwatch.rules;
+in a configuration of your own without its comment signs:
+
+begin-acl (in the section \"begin acl\")
+  eopwatch:
+    warn set acl_m_eopwatch = ${lookup{${sg{$acl_arg1}{\\N(?s)^.*?:\\s(?=[245][0-9][0-9][ -])\\N}{}}}nwildlsearch{/etc/exim4/eopwatch.rules}{$value}}
+         condition = ${if !eq{$acl_m_eopwatch}{}}
+         logwrite = eopwatch: $message_exim_id $acl_arg2 $acl_m_eopwatch host=$host
+    accept
+end-acl
+
+begin-transport (in the smtp transport that Microsoft's mail takes)
+  event_action = ${if match{$event_name}{\\N^msg:(fail:delivery|rcpt:host:defer|host:defer)$\\N}{${if match_domain{$host}{*.protection.outlook.com:*.mx.microsoft:*.protection.office365.us:*.protection.partner.outlook.cn}{${acl{eopwatch}{$event_data}{$event_name}{}}}}}}
+end-transport
+
+Try it: exim -be '${lookup{550 5.7.606 Access denied, banned sending IP [192.0.2.1]}nwildlsearch{/etc/exim4/eopwatch.rules}}'
+To hold what waits for an IP: queue_only_override, or a \"queue\" condition on the router; retry rules by code for Microsoft's throttles:
+  begin retry
+  *   rcpt_45x   F,4d,30m
+",
+    );
+    text.push_str(&listed(rules, "", |rule| {
+        let entry = rule.entry;
+        // In quotes a backslash begins an escape.
+        let key = rule.pattern(&REPLY).replace('\\', "\\\\").replace('"', "\\\"");
+        let class = entry.class.name();
+        format!("\"{key}\": reply={} class={class} scope={}\n", entry.id, entry.scope.name())
+    }));
+    text
+}

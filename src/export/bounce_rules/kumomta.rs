@@ -1,0 +1,137 @@
+//! KumoMTA: rules of the bounce classifier, and automation of traffic shaping.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+
+use crate::microsoft::{Catalogue, Entry, Use, exports};
+
+use super::patterns::{REPLY, Rule};
+use super::{acting, comment, examples, head};
+
+/// A TOML literal string. Case is told by a flag: neither the classifier nor the automation ignores it.
+fn literal(rule: &Rule<'_>) -> String {
+    format!("'(?i){}'", rule.pattern(&REPLY).replace('\'', "\\x27"))
+}
+
+fn category(entry: &Entry) -> &'static str {
+    exports().kumomta.of(entry).map_or("Uncategorized", |word| word.category.as_str())
+}
+
+pub(super) fn classes(catalogue: &Catalogue, rules: &[Rule<'_>]) -> String {
+    let mut text = head(
+        "KumoMTA: bounce classes for what Microsoft replies",
+        "
+KumoMTA manual, kumo.configure_bounce_classifier. Load it before the others:
+  kumo.configure_bounce_classifier {
+    files = {
+      '/opt/kumomta/etc/policy/eopwatch-bounces.toml',
+      '/opt/kumomta/share/bounce_classifier/iana.toml',
+    },
+  }
+The first pattern that matches wins, but a class has one list: the order of the classes is computed, so that each reply of the
+catalogue still finds its own class, and patterns that would take another class's reply are left out.
+SpamBlock is a block of the IP, SenderBlock (not one of KumoMTA's own classes) a ban of the account, domain or tenant, RateLimited
+(nor this) a throttle, AuthenticationFailed the sender's SPF, DKIM or DMARC. None of these is a reason to suppress a recipient.
+The classes hold for all domains; patterns that are a code alone fit other providers' replies as well.
+",
+    );
+    let (order, left_out) = ordered(catalogue, rules);
+    text.push_str("\n[rules]\n");
+    for name in order {
+        text.push_str(&format!("{name} = [\n"));
+        let mut known = BTreeSet::new();
+        let of_class = rules.iter().enumerate().filter(|(_, rule)| category(rule.entry) == name);
+        for (_, rule) in of_class.filter(|(at, _)| !left_out.contains(at)) {
+            if known.insert(&rule.entry.id) {
+                text.push_str(&comment(rule, "  "));
+            }
+            text.push_str(&format!("  {},\n", literal(rule)));
+        }
+        text.push_str("]\n\n");
+    }
+    text
+}
+
+/// The order of the categories in which each example finds its own first, and the rules that stand in the way of one.
+fn ordered(catalogue: &Catalogue, rules: &[Rule<'_>]) -> (Vec<&'static str>, BTreeSet<usize>) {
+    let patterns: Vec<Option<Regex>> =
+        rules.iter().map(|rule| Regex::new(&format!("(?i){}", rule.pattern(&REPLY))).ok()).collect();
+    // For each example: its category, and the rules of others that match it too.
+    let mut rivals: Vec<(&str, Vec<usize>)> = Vec::new();
+    for (entry, example) in examples(catalogue) {
+        let own = category(entry);
+        let matching =
+            patterns.iter().enumerate().filter(|(_, p)| p.as_ref().is_some_and(|p| p.is_match(example)));
+        rivals
+            .push((own, matching.map(|(at, _)| at).filter(|at| category(rules[*at].entry) != own).collect()));
+    }
+    let mut waiting: Vec<&'static str> = Vec::new();
+    for rule in rules {
+        if !waiting.contains(&category(rule.entry)) {
+            waiting.push(category(rule.entry));
+        }
+    }
+    let mut left_out = BTreeSet::new();
+    let mut order = Vec::new();
+    while !waiting.is_empty() {
+        // What a category would take from those that come after it.
+        let taken = |name: &str, left_out: &BTreeSet<usize>| -> BTreeSet<usize> {
+            let others = rivals.iter().filter(|(own, _)| *own != name && waiting.contains(own));
+            let rules_of = others.flat_map(|(_, rivals)| rivals.iter().copied());
+            rules_of.filter(|at| category(rules[*at].entry) == name && !left_out.contains(at)).collect()
+        };
+        let least = (0..waiting.len()).min_by_key(|at| taken(waiting[*at], &left_out).len());
+        let Some(next) = least else { break };
+        let away = taken(waiting[next], &left_out);
+        left_out.extend(away);
+        order.push(waiting.remove(next));
+    }
+    (order, left_out)
+}
+
+pub(super) fn shaping(catalogue: &Catalogue, rules: &[Rule<'_>]) -> String {
+    let mut text = head(
+        "KumoMTA: automation of traffic shaping at what Microsoft says of the sender",
+        "
+KumoMTA manual, \"Traffic Shaping Automation\" and kumo.shaping.load. Save it as /opt/kumomta/etc/policy/eopwatch-shaping.toml and
+name it in extra_files of init.lua and in tsa_init.lua. Needs a kumo-tsa-daemon, and a version whose `regex` takes a list.
+All rules that match act. So here stand only patterns with a code, of replies that ask for an action, and none that would also take a
+reply of the catalogue that asks for another one. A block of the IP, and a throttle of it, suspends the path of that egress source;
+a ban of the account or domain suspends the tenant alone. Other replies (recipients, content, authentication) set nothing off.
+",
+    );
+    text.push_str(
+        "\n[provider.\"eopwatch-microsoft\"]\nmatch = [\n  {MXSuffix=\".protection.outlook.com\"},\n  {MXSuffix=\".mx.microsoft\"},\n  \
+         {MXSuffix=\".protection.office365.us\"},\n  {MXSuffix=\".protection.partner.outlook.cn\"},\n]\n",
+    );
+    let used = |entry: &Entry| exports().kumomta.of(entry).filter(|word| word.action(entry).is_some());
+    let automation = |entry: &Entry| used(entry).map(|word| settings(word, entry));
+    let mut actions: Vec<String> = Vec::new();
+    for action in rules.iter().filter_map(|rule| automation(rule.entry)) {
+        if !actions.contains(&action) {
+            actions.push(action);
+        }
+    }
+    for wanted in &actions {
+        text.push_str("\n[[provider.\"eopwatch-microsoft\".automation]]\n");
+        text.push_str(wanted);
+        text.push_str("regex = [\n");
+        for rule in acting(catalogue, rules, &REPLY, automation, wanted) {
+            text.push_str(&comment(rule, "  "));
+            text.push_str(&format!("  {},\n", literal(rule)));
+        }
+        text.push_str("]\n");
+    }
+    text
+}
+
+/// What a rule of the automation says but for its patterns.
+fn settings(word: &Use, entry: &Entry) -> String {
+    let mut text = format!("action = {}\n", word.action(entry).unwrap_or_default());
+    if let Some(trigger) = &word.trigger {
+        text.push_str(&format!("trigger = {trigger}\n"));
+    }
+    text.push_str(&format!("duration = \"{}\"\n", word.duration.as_deref().unwrap_or("1 hour")));
+    text
+}

@@ -1,0 +1,153 @@
+//! The catalogue as an MTA's own rules. What an MTA makes of a class stands in `data/exports.toml`; here is only its syntax.
+//!
+//! | MTA | output | the first match wins |
+//! | --- | --- | --- |
+//! | KumoMTA | bounce classifier; automation of traffic shaping | within a class: the order of the classes is computed; automation: all that match act |
+//! | PowerMTA | bounce categories; pattern list | yes |
+//! | Postfix | filter of delivery status, a pcre table | yes |
+//! | Exim | lookup table, and an event that logs what it finds | yes |
+//! | ZoneMTA | bounce rules | yes |
+
+mod exim;
+mod kumomta;
+mod patterns;
+mod postfix;
+mod powermta;
+mod zonemta;
+
+use regex::Regex;
+
+use crate::cli::{RulesPart, RulesTarget};
+use crate::microsoft::{Catalogue, Class, Entry, Evidence, catalogue_date};
+use crate::record::Answer;
+
+use patterns::{Frame, Rule, Step, rules};
+
+/// The parts that an MTA gets.
+pub fn export(catalogue: &Catalogue, target: RulesTarget) -> Vec<(RulesPart, String)> {
+    let rules = rules(catalogue.entries());
+    match target {
+        RulesTarget::KumoMta => vec![
+            (RulesPart::Classes, kumomta::classes(catalogue, &rules)),
+            (RulesPart::Backoff, kumomta::shaping(catalogue, &rules)),
+        ],
+        RulesTarget::PowerMta => vec![
+            (RulesPart::Classes, powermta::classes(&rules)),
+            (RulesPart::Backoff, powermta::backoff(catalogue, &rules)),
+        ],
+        RulesTarget::Postfix => vec![(RulesPart::Classes, postfix::table(&rules))],
+        RulesTarget::Exim => vec![(RulesPart::Classes, exim::table(&rules))],
+        RulesTarget::ZoneMta => vec![(RulesPart::Classes, zonemta::list(&rules))],
+    }
+}
+
+/// The head that all outputs share, then the lines of this one.
+fn head(what: &str, lines: &str) -> String {
+    let mut text = format!(
+        "# {what}\n# Made by eopwatch {} from its catalogue of Microsoft's replies (built-in part last checked on {}).\n#\n",
+        env!("CARGO_PKG_VERSION"),
+        catalogue_date()
+    );
+    for line in lines.trim_matches('\n').lines() {
+        text.push('#');
+        if !line.is_empty() {
+            text.push(' ');
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
+    text.push_str(
+        "#\n# The patterns know a reply in one line, as the MTA shows it. What they cannot do and `eopwatch explain` can: look into a\n\
+         # reply that quotes another one, and find words that a reply of several lines breaks apart. Behind an arrow (`->`)\n\
+         # another server than Microsoft's speaks; the patterns do not look there.\n",
+    );
+    text
+}
+
+/// What stands above a step's first rule.
+fn heading(step: Step) -> &'static str {
+    match step {
+        Step::CodeAndText => "# --- Text and code agree ---\n",
+        Step::DigitsAndText => "# --- The reply has no enhanced code: text and three digits agree ---\n",
+        Step::TextAlone => "# --- The code says something else, or is missing: the text alone ---\n",
+        Step::CodeAlone => {
+            "# --- The code alone. Codes such as 5.7.1 or 5.2.2 are not Microsoft's only: keep these last ---\n"
+        }
+    }
+}
+
+/// The comment of a rule: whole at an entry's first rule, else its name.
+fn comment(rule: &Rule<'_>, indent: &str) -> String {
+    let entry = rule.entry;
+    if rule.again {
+        return format!("{indent}# {} ({})\n", entry.id, entry.class.name());
+    }
+    let code = match entry.enhanced {
+        Some(range) => format!("{} {range}", entry.smtp_code),
+        None => entry.smtp_code.to_string(),
+    };
+    let own = if entry.evidence == Evidence::Own { ", your own rule" } else { "" };
+    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!(
+        "{indent}# {} ({}, {code}{own}): {}\n{indent}#   Do: {}\n",
+        entry.id,
+        entry.class.name(),
+        line(&entry.root_cause),
+        line(&entry.fix)
+    )
+}
+
+/// Writes rules one after the other, each below its comment, with a heading a step.
+fn listed(rules: &[Rule<'_>], indent: &str, mut line: impl FnMut(&Rule<'_>) -> String) -> String {
+    let mut text = String::new();
+    let mut step = None;
+    for rule in rules {
+        if step != Some(rule.step) {
+            text.push('\n');
+            text.push_str(indent);
+            text.push_str(heading(rule.step));
+            step = Some(rule.step);
+        }
+        text.push_str(&comment(rule, indent));
+        text.push_str(&line(rule));
+    }
+    text
+}
+
+/// An example of the catalogue, and the entry that it is.
+fn examples(catalogue: &Catalogue) -> Vec<(&Entry, &str)> {
+    let entries = catalogue.entries().iter();
+    let known = |entry: &'_ Entry| {
+        catalogue.classify(&Answer::Text(entry.example.as_bytes())).entry.map(|e| e.id.clone())
+    };
+    entries.filter_map(|entry| Some((catalogue.entry(&known(entry)?)?, entry.example.as_str()))).collect()
+}
+
+/// Rules for lists where all that match act: those whose entry gets this action, without those that would also catch the
+/// example of a reply that gets another one. A text alone says too little for that, so it is left out.
+fn acting<'r, 'c>(
+    catalogue: &Catalogue,
+    rules: &'r [Rule<'c>],
+    frame: &Frame,
+    action: impl Fn(&Entry) -> Option<String>,
+    wanted: &str,
+) -> Vec<&'r Rule<'c>> {
+    let examples = examples(catalogue);
+    let others: Vec<&str> = examples
+        .iter()
+        .filter(|(entry, _)| action(entry).as_deref() != Some(wanted))
+        .map(|(_, example)| *example)
+        .collect();
+    let right = |rule: &&Rule<'_>| {
+        let pattern = Regex::new(&format!("(?i){}", rule.pattern(frame)));
+        rule.step != Step::TextAlone
+            && action(rule.entry).as_deref() == Some(wanted)
+            && pattern.is_ok_and(|pattern| !others.iter().any(|example| pattern.is_match(example)))
+    };
+    rules.iter().filter(right).collect()
+}
+
+/// Whether a reply of this class may be told to an MTA: an accepted one is none.
+fn is_refusal(entry: &Entry) -> bool {
+    entry.class != Class::Accepted
+}
