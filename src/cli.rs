@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::export::bounce_rules::{Part, Target};
 use crate::source::MmapChoice;
 
 /// Tells what Microsoft refuses of your mail, since when, how sure, and what to do, from the logs of your MTA.
@@ -149,10 +150,10 @@ pub struct ExplainArgs {
 pub struct RulesArgs {
     /// The MTA that is to use them
     #[arg(long = "for", value_enum, value_name = "MTA")]
-    pub target: RulesTarget,
+    pub target: Target,
     /// One part only, without the others (KumoMTA wants a file of each): classes sorts replies, backoff reacts to them
     #[arg(long, value_enum, value_name = "PART")]
-    pub part: Option<RulesPart>,
+    pub part: Option<Part>,
     /// Write to this file (atomically) and not to stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -295,29 +296,4 @@ pub enum ExplainFormat {
     Text,
     Json,
     Markdown,
-}
-
-/// The MTAs that the catalogue is exported for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RulesTarget {
-    /// Bounce classifier, and automation of traffic shaping
-    #[value(name = "kumomta")]
-    KumoMta,
-    /// Bounce categories, and a pattern list for back-off
-    #[value(name = "powermta")]
-    PowerMta,
-    /// Filter of delivery status: mail refused for the IP's sake waits
-    Postfix,
-    /// Lookup table, and an event that logs the class
-    Exim,
-    /// Bounce rules
-    #[value(name = "zonemta")]
-    ZoneMta,
-}
-
-/// A part of what an MTA gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RulesPart {
-    Classes,
-    Backoff,
 }

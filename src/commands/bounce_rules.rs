@@ -1,7 +1,9 @@
 //! `eopwatch rules`
 
-use crate::cli::{RulesArgs, RulesPart, RulesTarget};
-use crate::export::bounce_rules;
+use clap::ValueEnum;
+
+use crate::cli::RulesArgs;
+use crate::export::bounce_rules::{self, Part};
 use crate::microsoft::Catalogue;
 
 use super::options::load;
@@ -11,17 +13,12 @@ use super::output::{self, Failure};
 pub fn run(args: &RulesArgs) -> Result<u8, Failure> {
     load(args.config.as_deref(), args.rules.as_deref())?;
     let parts = bounce_rules::export(Catalogue::active(), args.target);
-    let wanted = |part: &RulesPart| args.part.is_none_or(|one| one == *part);
+    let wanted = |part: &Part| args.part.is_none_or(|one| one == *part);
     let text: Vec<&str> =
         parts.iter().filter(|(part, _)| wanted(part)).map(|(_, text)| text.as_str()).collect();
     if text.is_empty() {
-        let name = match args.target {
-            RulesTarget::KumoMta => "kumomta",
-            RulesTarget::PowerMta => "powermta",
-            RulesTarget::Postfix => "postfix",
-            RulesTarget::Exim => "exim",
-            RulesTarget::ZoneMta => "zonemta",
-        };
+        let name =
+            args.target.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         return Err(Failure::Usage(format!(
             "--part: {name} has one part only (leave the option out, the output says what it does)"
         )));

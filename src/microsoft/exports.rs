@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Entry, Temporality, data};
+use super::{Entry, Scope, Temporality, data};
 
 /// What an MTA is to make of a reply.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -15,6 +15,7 @@ pub struct Use {
     pub category: String,
     action: Option<String>,
     temporary: Option<String>,
+    scope: Option<Scope>,
     pub trigger: Option<String>,
     pub duration: Option<String>,
 }
@@ -22,6 +23,9 @@ pub struct Use {
 impl Use {
     /// What the MTA is to do at this reply, if anything.
     pub fn action(&self, entry: &Entry) -> Option<&str> {
+        if self.scope.is_some_and(|scope| scope != entry.scope) {
+            return None;
+        }
         let own = self.temporary.as_deref().filter(|_| entry.temporality == Temporality::Temp);
         own.or(self.action.as_deref())
     }

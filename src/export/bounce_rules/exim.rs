@@ -1,9 +1,12 @@
 //! Exim: a lookup table, and the event that writes what it finds to the main log.
 
+use crate::microsoft::exports;
+
 use super::patterns::{REPLY, Rule};
 use super::{head, listed};
 
 pub(super) fn table(rules: &[Rule<'_>]) -> String {
+    let relays: Vec<String> = exports().relays.iter().map(|name| format!("*.{name}")).collect();
     let mut text = head(
         "Exim: what Microsoft's replies mean, as a lookup table",
         "
@@ -21,15 +24,14 @@ begin-acl (in the section \"begin acl\")
 end-acl
 
 begin-transport (in the smtp transport that Microsoft's mail takes)
-  event_action = ${if match{$event_name}{\\N^msg:(fail:delivery|rcpt:host:defer|host:defer)$\\N}{${if match_domain{$host}{*.protection.outlook.com:*.mx.microsoft:*.protection.office365.us:*.protection.partner.outlook.cn}{${acl{eopwatch}{$event_data}{$event_name}{}}}}}}
+  event_action = ${if match{$event_name}{\\N^msg:(fail:delivery|rcpt:host:defer|host:defer)$\\N}{${if match_domain{$host}{RELAYS}{${acl{eopwatch}{$event_data}{$event_name}{}}}}}}
 end-transport
 
 Try it: exim -be '${lookup{550 5.7.606 Access denied, banned sending IP [192.0.2.1]}nwildlsearch{/etc/exim4/eopwatch.rules}}'
-To hold what waits for an IP: queue_only_override, or a \"queue\" condition on the router; retry rules by code for Microsoft's throttles:
-  begin retry
-  *   rcpt_45x   F,4d,30m
+To have mail wait while you work on a block: hold_domains = outlook.com : hotmail.com : live.com : msn.com
 ",
-    );
+    )
+    .replace("RELAYS", &relays.join(":"));
     text.push_str(&listed(rules, "", |rule| {
         let entry = rule.entry;
         // In quotes a backslash begins an escape.

@@ -6,12 +6,12 @@ use regex::Regex;
 
 use crate::microsoft::{Catalogue, Entry, Use, exports};
 
-use super::patterns::{REPLY, Rule};
-use super::{acting, comment, examples, head};
+use super::patterns::{REPLY, Rule, Step};
+use super::{Acting, acting, comment, examples, head};
 
 /// A TOML literal string. Case is told by a flag: neither the classifier nor the automation ignores it.
-fn literal(rule: &Rule<'_>) -> String {
-    format!("'(?i){}'", rule.pattern(&REPLY).replace('\'', "\\x27"))
+fn literal(pattern: &str) -> String {
+    format!("'(?i){}'", pattern.replace('\'', "\\x27"))
 }
 
 fn category(entry: &Entry) -> &'static str {
@@ -40,13 +40,10 @@ The classes hold for all domains; patterns that are a code alone fit other provi
     text.push_str("\n[rules]\n");
     for name in order {
         text.push_str(&format!("{name} = [\n"));
-        let mut known = BTreeSet::new();
         let of_class = rules.iter().enumerate().filter(|(_, rule)| category(rule.entry) == name);
         for (_, rule) in of_class.filter(|(at, _)| !left_out.contains(at)) {
-            if known.insert(&rule.entry.id) {
-                text.push_str(&comment(rule, "  "));
-            }
-            text.push_str(&format!("  {},\n", literal(rule)));
+            text.push_str(&comment(rule, "  "));
+            text.push_str(&format!("  {},\n", literal(&rule.pattern(&REPLY))));
         }
         text.push_str("]\n\n");
     }
@@ -81,7 +78,11 @@ fn ordered(catalogue: &Catalogue, rules: &[Rule<'_>]) -> (Vec<&'static str>, BTr
             let rules_of = others.flat_map(|(_, rivals)| rivals.iter().copied());
             rules_of.filter(|at| category(rules[*at].entry) == name && !left_out.contains(at)).collect()
         };
-        let least = (0..waiting.len()).min_by_key(|at| taken(waiting[*at], &left_out).len());
+        // A text alone can be done without; what is known by its code cannot.
+        let cost = |away: &BTreeSet<usize>| {
+            (away.iter().filter(|at| rules[**at].step != Step::TextAlone).count(), away.len())
+        };
+        let least = (0..waiting.len()).min_by_key(|at| cost(&taken(waiting[*at], &left_out)));
         let Some(next) = least else { break };
         let away = taken(waiting[next], &left_out);
         left_out.extend(away);
@@ -96,15 +97,16 @@ pub(super) fn shaping(catalogue: &Catalogue, rules: &[Rule<'_>]) -> String {
         "
 KumoMTA manual, \"Traffic Shaping Automation\" and kumo.shaping.load. Save it as /opt/kumomta/etc/policy/eopwatch-shaping.toml and
 name it in extra_files of init.lua and in tsa_init.lua. Needs a kumo-tsa-daemon, and a version whose `regex` takes a list.
-All rules that match act. So here stand only patterns with a code, of replies that ask for an action, and none that would also take a
-reply of the catalogue that asks for another one. A block of the IP, and a throttle of it, suspends the path of that egress source;
+All rules that match act. So here stand only patterns with a code, of replies that ask for an action; where one would also take a
+reply that asks for another one, a look-ahead, (?!...), keeps them apart. A block of the IP, and a throttle of it, suspends the path of that egress source;
 a ban of the account or domain suspends the tenant alone. Other replies (recipients, content, authentication) set nothing off.
 ",
     );
-    text.push_str(
-        "\n[provider.\"eopwatch-microsoft\"]\nmatch = [\n  {MXSuffix=\".protection.outlook.com\"},\n  {MXSuffix=\".mx.microsoft\"},\n  \
-         {MXSuffix=\".protection.office365.us\"},\n  {MXSuffix=\".protection.partner.outlook.cn\"},\n]\n",
-    );
+    text.push_str("\n[provider.\"eopwatch-microsoft\"]\nmatch = [\n");
+    for name in &exports().relays {
+        text.push_str(&format!("  {{MXSuffix=\".{name}\"}},\n"));
+    }
+    text.push_str("]\n");
     let used = |entry: &Entry| exports().kumomta.of(entry).filter(|word| word.action(entry).is_some());
     let automation = |entry: &Entry| used(entry).map(|word| settings(word, entry));
     let mut actions: Vec<String> = Vec::new();
@@ -117,9 +119,12 @@ a ban of the account or domain suspends the tenant alone. Other replies (recipie
         text.push_str("\n[[provider.\"eopwatch-microsoft\".automation]]\n");
         text.push_str(wanted);
         text.push_str("regex = [\n");
-        for rule in acting(catalogue, rules, &REPLY, automation, wanted) {
+        for Acting { rule, rivals } in acting(catalogue, rules, automation, wanted) {
             text.push_str(&comment(rule, "  "));
-            text.push_str(&format!("  {},\n", literal(rule)));
+            // The automation has look-ahead; the classifier does not.
+            let not: String =
+                rivals.iter().map(|rival| format!("(?!{})", &rival.pattern(&REPLY)[1..])).collect();
+            text.push_str(&format!("  {},\n", literal(&format!("^{not}{}", &rule.pattern(&REPLY)[1..]))));
         }
         text.push_str("]\n");
     }

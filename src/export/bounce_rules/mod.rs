@@ -15,29 +15,54 @@ mod postfix;
 mod powermta;
 mod zonemta;
 
+use clap::ValueEnum;
 use regex::Regex;
 
-use crate::cli::{RulesPart, RulesTarget};
 use crate::microsoft::{Catalogue, Class, Entry, Evidence, catalogue_date};
 use crate::record::Answer;
 
-use patterns::{Frame, Rule, Step, rules};
+use patterns::{REPLY, Rule, Step, rules};
+
+/// The MTAs that the catalogue is exported for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// Bounce classifier, and automation of traffic shaping
+    #[value(name = "kumomta")]
+    KumoMta,
+    /// Bounce categories, and a pattern list for back-off
+    #[value(name = "powermta")]
+    PowerMta,
+    /// Filter of delivery status: mail refused for the IP's sake waits
+    Postfix,
+    /// Lookup table, and an event that logs the class
+    Exim,
+    /// Bounce rules
+    #[value(name = "zonemta")]
+    ZoneMta,
+}
+
+/// A part of what an MTA gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    Classes,
+    Backoff,
+}
 
 /// The parts that an MTA gets.
-pub fn export(catalogue: &Catalogue, target: RulesTarget) -> Vec<(RulesPart, String)> {
+pub fn export(catalogue: &Catalogue, target: Target) -> Vec<(Part, String)> {
     let rules = rules(catalogue.entries());
     match target {
-        RulesTarget::KumoMta => vec![
-            (RulesPart::Classes, kumomta::classes(catalogue, &rules)),
-            (RulesPart::Backoff, kumomta::shaping(catalogue, &rules)),
+        Target::KumoMta => vec![
+            (Part::Classes, kumomta::classes(catalogue, &rules)),
+            (Part::Backoff, kumomta::shaping(catalogue, &rules)),
         ],
-        RulesTarget::PowerMta => vec![
-            (RulesPart::Classes, powermta::classes(&rules)),
-            (RulesPart::Backoff, powermta::backoff(catalogue, &rules)),
+        Target::PowerMta => vec![
+            (Part::Classes, powermta::classes(&rules)),
+            (Part::Backoff, powermta::backoff(catalogue, &rules)),
         ],
-        RulesTarget::Postfix => vec![(RulesPart::Classes, postfix::table(&rules))],
-        RulesTarget::Exim => vec![(RulesPart::Classes, exim::table(&rules))],
-        RulesTarget::ZoneMta => vec![(RulesPart::Classes, zonemta::list(&rules))],
+        Target::Postfix => vec![(Part::Classes, postfix::table(&rules))],
+        Target::Exim => vec![(Part::Classes, exim::table(&rules))],
+        Target::ZoneMta => vec![(Part::Classes, zonemta::list(&rules))],
     }
 }
 
@@ -123,28 +148,35 @@ fn examples(catalogue: &Catalogue) -> Vec<(&Entry, &str)> {
     entries.filter_map(|entry| Some((catalogue.entry(&known(entry)?)?, entry.example.as_str()))).collect()
 }
 
-/// Rules for lists where all that match act: those whose entry gets this action, without those that would also catch the
-/// example of a reply that gets another one. A text alone says too little for that, so it is left out.
+/// A rule of a list where all that match act.
+struct Acting<'r, 'c> {
+    rule: &'r Rule<'c>,
+    /// Rules of replies that get another action, and that this rule would take as well.
+    rivals: Vec<&'r Rule<'c>>,
+}
+
+/// The rules for one action. A text alone says too little for that, so it is left out.
 fn acting<'r, 'c>(
     catalogue: &Catalogue,
     rules: &'r [Rule<'c>],
-    frame: &Frame,
     action: impl Fn(&Entry) -> Option<String>,
     wanted: &str,
-) -> Vec<&'r Rule<'c>> {
-    let examples = examples(catalogue);
-    let others: Vec<&str> = examples
-        .iter()
+) -> Vec<Acting<'r, 'c>> {
+    // What gets another action: the example, and the rule that knows it.
+    let others: Vec<(&str, &Rule<'_>)> = examples(catalogue)
+        .into_iter()
         .filter(|(entry, _)| action(entry).as_deref() != Some(wanted))
-        .map(|(_, example)| *example)
+        .filter_map(|(entry, example)| Some((example, rules.iter().find(|rule| rule.entry.id == entry.id)?)))
         .collect();
-    let right = |rule: &&Rule<'_>| {
-        let pattern = Regex::new(&format!("(?i){}", rule.pattern(frame)));
-        rule.step != Step::TextAlone
-            && action(rule.entry).as_deref() == Some(wanted)
-            && pattern.is_ok_and(|pattern| !others.iter().any(|example| pattern.is_match(example)))
-    };
-    rules.iter().filter(right).collect()
+    let wanted = rules
+        .iter()
+        .filter(|rule| rule.step != Step::TextAlone && action(rule.entry).as_deref() == Some(wanted));
+    let found = wanted.filter_map(|rule| {
+        let pattern = Regex::new(&format!("(?i){}", rule.pattern(&REPLY))).ok()?;
+        let taken = others.iter().filter(|(example, _)| pattern.is_match(example));
+        Some(Acting { rule, rivals: taken.map(|(_, rival)| *rival).collect() })
+    });
+    found.collect()
 }
 
 /// Whether a reply of this class may be told to an MTA: an accepted one is none.

@@ -1,7 +1,7 @@
 //! The catalogue's way to a verdict as a list of regular expressions, the first match of which is the verdict.
 //!
 //! They are written in what PCRE, ECMAScript and Rust's `regex` have in common: no look-around, no flags inside, and neither
-//! `/`, `,` nor quotes but those of the texts.
+//! `#` nor, but from the texts, `/`, `,` and quotes.
 
 use crate::microsoft::{EnhancedRange, Entry};
 
@@ -57,7 +57,7 @@ impl Rule<'_> {
         let smtp = entry.smtp_code;
         let optional = |digits: &str| if frame.bare { format!("(?:{digits})?") } else { digits.to_owned() };
         let enhanced = |range: EnhancedRange| {
-            format!("{start}{}#?{}", optional(&format!("{DIGITS}[\\s-]\\s*")), code(range))
+            format!("{start}{}(?:\\x23)?{}", optional(&format!("{DIGITS}[\\s-]\\s*")), code(range))
         };
         match (step, entry.enhanced) {
             (Step::CodeAndText, Some(range)) => format!("{}{GAP}{}", enhanced(range), any(&self.texts)),
@@ -76,7 +76,7 @@ impl Rule<'_> {
                 format!("{start}{smtp}[\\s-]{behind}")
             }
             (Step::DigitsAndText, _) => {
-                format!("{start}{smtp}[\\s-]\\s*(?:[^\\s0-9#-]{GAP})?{}", any(&self.texts))
+                format!("{start}{smtp}[\\s-]\\s*(?:[^\\s0-9\\x23-]{GAP})?{}", any(&self.texts))
             }
             (Step::TextAlone, _) if frame.bare => format!("{start}{GAP}{}", any(&self.texts)),
             (Step::TextAlone, _) => format!("{start}{DIGITS}[\\s-]{GAP}{}", any(&self.texts)),
@@ -139,6 +139,8 @@ fn literal(text: &str) -> String {
                 pattern.push('\\');
                 pattern.push(c);
             }
+            // Begins a comment in some configurations, wherever it stands.
+            '#' => pattern.push_str("\\x23"),
             '!'..='~' => pattern.push(c),
             _ if pattern.ends_with("\\S+") => {}
             _ => pattern.push_str("\\S+"),
