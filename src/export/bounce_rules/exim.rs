@@ -19,7 +19,7 @@ begin-acl (in the section \"begin acl\")
   eopwatch:
     warn set acl_m_eopwatch = ${lookup{${sg{$acl_arg1}{\\N(?s)^.*?:\\s(?=[245][0-9][0-9][ -])\\N}{}}}nwildlsearch{/etc/exim4/eopwatch.rules}{$value}}
          condition = ${if !eq{$acl_m_eopwatch}{}}
-         logwrite = eopwatch: $message_exim_id $acl_arg2 $acl_m_eopwatch host=$host
+         logwrite = eopwatch: $acl_arg2 $acl_m_eopwatch host=$host
     accept
 end-acl
 
