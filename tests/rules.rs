@@ -46,11 +46,11 @@ fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// Each example, as the MTA shows it, finds its own rule first. Gives the rule of each.
-fn all_find_their_own<'r>(
-    rules: &'r [Rule],
+fn all_find_their_own(
+    rules: &[Rule],
     shown: impl Fn(&str) -> String,
     first: impl Fn(&str) -> Option<usize>,
-) -> BTreeMap<&'static str, &'r Rule> {
+) -> BTreeMap<&'static str, &Rule> {
     assert!(rules.len() > 300, "{} rules", rules.len());
     let mut found = BTreeMap::new();
     let mut wrong = Vec::new();

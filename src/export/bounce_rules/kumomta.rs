@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::microsoft::{Catalogue, Entry, Use, exports};
 
 use super::patterns::{REPLY, Rule, Step};
-use super::{Acting, acting, comment, examples, head};
+use super::{Acting, acting, comment, examples, head, left_out};
 
 /// A TOML literal string. Case is told by a flag: neither the classifier nor the automation ignores it.
 fn literal(pattern: &str) -> String {
@@ -36,17 +36,19 @@ SpamBlock is a block of the IP, SenderBlock (not one of KumoMTA's own classes) a
 The classes hold for all domains; patterns that are a code alone fit other providers' replies as well.
 ",
     );
-    let (order, left_out) = ordered(catalogue, rules);
+    let (order, away) = ordered(catalogue, rules);
     text.push_str("\n[rules]\n");
     for name in order {
         text.push_str(&format!("{name} = [\n"));
         let of_class = rules.iter().enumerate().filter(|(_, rule)| category(rule.entry) == name);
-        for (_, rule) in of_class.filter(|(at, _)| !left_out.contains(at)) {
+        for (_, rule) in of_class.filter(|(at, _)| !away.contains(at)) {
             text.push_str(&comment(rule, "  "));
             text.push_str(&format!("  {},\n", literal(&rule.pattern(&REPLY))));
         }
         text.push_str("]\n\n");
     }
+    let away = away.iter().map(|at| &rules[*at]);
+    text.push_str(&left_out(away, "they would take replies of other classes."));
     text
 }
 

@@ -139,13 +139,26 @@ fn listed(rules: &[Rule<'_>], indent: &str, mut line: impl FnMut(&Rule<'_>) -> S
     text
 }
 
-/// An example of the catalogue, and the entry that it is.
+/// Says which rules do not stand in the list; nothing where all do.
+fn left_out<'r, 'c: 'r>(rules: impl Iterator<Item = &'r Rule<'c>>, why: &str) -> String {
+    let mut text = String::new();
+    for rule in rules {
+        let how = match rule.step {
+            Step::CodeAndText => "code and text",
+            Step::DigitsAndText => "digits and text",
+            Step::TextAlone => "text alone",
+            Step::CodeAlone => "code alone",
+        };
+        text.push_str(&format!("#   {} ({how})\n", rule.entry.id));
+    }
+    if text.is_empty() { text } else { format!("\n# Left out: {why}\n{text}") }
+}
+
+/// Each example of the catalogue with the entry that it is: with the user's rules, that may be another one than its own.
 fn examples(catalogue: &Catalogue) -> Vec<(&Entry, &str)> {
-    let entries = catalogue.entries().iter();
-    let known = |entry: &'_ Entry| {
-        catalogue.classify(&Answer::Text(entry.example.as_bytes())).entry.map(|e| e.id.clone())
-    };
-    entries.filter_map(|entry| Some((catalogue.entry(&known(entry)?)?, entry.example.as_str()))).collect()
+    let examples = catalogue.entries().iter().map(|entry| entry.example.as_str());
+    let known = |example: &str| catalogue.classify(&Answer::Text(example.as_bytes())).entry;
+    examples.filter_map(|example| Some((known(example)?, example))).collect()
 }
 
 /// A rule of a list where all that match act.
