@@ -194,12 +194,8 @@ impl<'a> Iterator for Recipients<'a> {
             self.rest = &text[end..];
             return Some(&text[..end]);
         };
-        let next = address_end(inner, b",<");
-        let last = address_end(inner, b", ").or_else(|| inner.strip_suffix(b">").map(<[u8]>::len));
-        let end = match (next, last) {
-            (Some(next), Some(last)) => next.min(last),
-            (next, last) => next.or(last)?,
-        };
+        // The next address may be a bare one.
+        let end = address_end(inner, b",").or_else(|| inner.strip_suffix(b">").map(<[u8]>::len))?;
         self.rest = &inner[end + 1..];
         Some(&inner[..end])
     }

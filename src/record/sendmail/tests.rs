@@ -174,3 +174,15 @@ proptest! {
         prop_assert_eq!(read(&line), expected);
     }
 }
+
+#[test]
+fn addresses_with_and_without_brackets_in_one_list() {
+    let log = "May 12 08:40:02 relay1 sm-out1[1]: 64C6e1Qf007100: to=<\"x,y>\"@b.c>,<d@e.f>,g@h.i,<j@k.l>, ctladdr=<n@e> (0/0), \
+        delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1, relay=mx.outlook.com. [198.51.100.11], dsn=2.0.0, \
+        stat=Sent (ok)";
+    let found = read(log);
+    assert_eq!(found.len(), 4, "{found:#?}");
+    for (found, address) in found.iter().zip(["\"x,y>\"@b.c", "d@e.f", "g@h.i", "j@k.l"]) {
+        assert!(found.contains(&format!(" {address} mx.outlook.com ")), "{found}");
+    }
+}
