@@ -77,6 +77,8 @@ fn delivery<'a>(
     let (recipient, fields) = until(fields, b" src=")?;
     let (source, fields) = until(fields, b" mx=")?;
     let (relay, fields) = until(fields, b" id=")?;
+    // Fields that are not known may stand between.
+    let (recipient, source, relay) = (value(recipient), value(source), value(relay));
     let reply =
         memmem::find(fields, b"> (").map(|at| at + 3).or_else(|| Some(memmem::find(fields, b" (")? + 2));
     let reply = &fields[reply?..];
@@ -104,9 +106,20 @@ fn delivery<'a>(
     }))
 }
 
-/// What stands before `end`, and behind it. A quoted local part may hold anything.
+/// Where a quoted local part ends, which may hold anything; 0 without one.
+fn behind_quotes(text: &[u8]) -> usize {
+    if text.first() == Some(&b'"') { quoted_end(text, 1).unwrap_or(0) } else { 0 }
+}
+
+/// Up to the first blank.
+fn value(text: &[u8]) -> &[u8] {
+    let from = behind_quotes(text);
+    &text[..memchr(b' ', &text[from..]).map_or(text.len(), |at| from + at)]
+}
+
+/// What stands before `end`, and behind it.
 fn until<'a>(text: &'a [u8], end: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let from = if text.first() == Some(&b'"') { quoted_end(text, 1).unwrap_or(0) } else { 0 };
+    let from = behind_quotes(text);
     let at = from + memmem::find(&text[from..], end)?;
     Some((&text[..at], &text[at + end.len()..]))
 }

@@ -79,3 +79,16 @@ proptest! {
         prop_assert_eq!(read(&line), vec![format!("2026-05-12T09:10:01Z q.1 {ip} - n@e.f {to} {host} {ip} {outcome} {code} {words}")]);
     }
 }
+
+#[test]
+fn fields_of_other_versions_stand_between() {
+    let line = |fields: &str| {
+        read(&format!("May 12 09:10:01 z1 zonemta[1]: info Sender/default/1[3] id=r q.1 ACCEPTED {fields}"))
+            .join("|")
+    };
+    let plain = "from=n@e.f to=a@b.c src=1.2.3.4 mx=mx.b.c[198.51.100.9] id=<x@y> (250 2.6.0 ok)";
+    let more =
+        plain.replace(" src=", " new=1 src=").replace(" mx=", " pool=x mx=").replace(" id=", " port=25 id=");
+    assert!(line(plain).contains(" a@b.c mx.b.c 198.51.100.9 "));
+    assert_eq!(line(&more), line(plain));
+}
