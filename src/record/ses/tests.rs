@@ -142,3 +142,25 @@ proptest! {
         prop_assert_eq!(read(&if pretty { format!("{event:#}") } else { event.to_string() }), expected);
     }
 }
+
+#[test]
+fn addresses_as_a_header_has_them() {
+    let log = DOCUMENTED
+        .replace("\"n@example.com\"", "\"News <n@example.com>\"")
+        .replace("\"e@live.com\"", "\"E <e@live.com>\"");
+    let mut domains = Vec::new();
+    let mut reader =
+        SES.reader(&crate::record::stamp::Clock { zone: crate::record::stamp::Zone::Fixed(0), year: 2026 });
+    for bytes in log.lines().map(str::as_bytes) {
+        reader.line(crate::record::registry::Line { bytes, offset: 0 }, &mut |_, record| {
+            if let Record::Attempt(attempt) = record {
+                let sender = crate::record::domain_of(attempt.sender.unwrap()).unwrap();
+                domains.push(
+                    [sender, attempt.recipient_domain().unwrap()]
+                        .map(|d| String::from_utf8_lossy(d).into_owned()),
+                );
+            }
+        });
+    }
+    assert_eq!(domains.last().unwrap(), &["example.com", "live.com"]);
+}
