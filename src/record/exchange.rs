@@ -135,14 +135,22 @@ impl Format for Exchange {
 
     fn score(&self, head: &[u8]) -> f32 {
         let (mut lines, mut own) = (0usize, 0usize);
+        // The header may be the very first line.
+        let first = clean(head.split(|byte| *byte == b'\n').next().unwrap_or_default());
+        let mut named = Header::of_comment(first).is_some();
         for line in whole_lines(head) {
             let line = clean(line);
-            // What other logs of Microsoft's begin with as well.
-            if line.first() == Some(&b'#') && Header::of_comment(line).is_none() {
+            if line.first() == Some(&b'#') {
+                // Others are what other logs of Microsoft's begin with as well.
+                let is_header = Header::of_comment(line).is_some();
+                named |= is_header;
+                lines += usize::from(is_header);
+                own += usize::from(is_header);
                 continue;
             }
             lines += 1;
-            own += usize::from(line.first() == Some(&b'#') || kind_of_row(line).is_some());
+            // Which columns there are is the operator's choice, where a header names them.
+            own += usize::from(if named { begins(line).is_some() } else { kind_of_row(line).is_some() });
         }
         if own * 2 <= lines { 0.0 } else { own as f32 / lines as f32 }
     }

@@ -436,3 +436,15 @@ proptest! {
         prop_assert_eq!(settled(&lines), expected);
     }
 }
+
+#[test]
+fn whichever_columns_a_header_names() {
+    let rows = "2026-05-12T07:55:00.123Z,SMTP,FAIL,e@live.com,550 5.1.1 no\n2026-05-12T07:55:01.000Z,SMTP,SEND,f@live.com,\n";
+    let header = "#Fields: date-time,source,event-id,recipient-address,recipient-status\n";
+    for before in ["", "#Software: Microsoft Exchange Server\n", "\u{feff}"] {
+        let log = format!("{before}{header}{}", rows.repeat(3));
+        assert_eq!(guess(log.as_bytes()).map(|format| format.name()), Some("exchange"), "{log}");
+        assert_eq!(read(&log).len(), 3);
+    }
+    assert!(guess(rows.repeat(3).as_bytes()).is_none());
+}
