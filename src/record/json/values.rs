@@ -7,7 +7,7 @@ use super::super::registry::Line;
 
 /// Of one value; longer ones are passed over and told.
 const MAX_VALUE: usize = 16 << 20;
-/// Arrays and wrappers in each other; what lies deeper is no value of its own.
+/// Arrays and wrappers in each other; deeper ones are not kept account of.
 const MAX_OUTER: usize = 32;
 
 /// What came out.
@@ -66,8 +66,9 @@ impl Values {
     /// Hands over what the line completes, and where that began.
     pub(crate) fn line(&mut self, line: Line<'_>, each: &mut dyn FnMut(u64, Found<'_>)) {
         let bytes = line.bytes;
-        // The line before it was cut: a value in one line begins so, and one over many lines has its first brace alone.
-        if self.depth > 0 && self.began_line && bytes.starts_with(b"{\"") {
+        // A value in one line begins so, and one over many lines has its first brace alone. So what is open was cut, or
+        // was never a value.
+        if self.depth > 0 && bytes.starts_with(b"{\"") && (self.began_line || !self.takes_a_value()) {
             self.broken(each);
         }
         let mut start = 0;
@@ -98,8 +99,10 @@ impl Values {
             } else {
                 match byte {
                     b'"' => self.in_string = true,
-                    b'[' if self.outer.last() != Some(&Outer::Wrapper) && self.outer.len() < MAX_OUTER => {
-                        self.outer.push(Outer::Array);
+                    b'[' if self.outer.last() != Some(&Outer::Wrapper) => {
+                        if self.outer.len() < MAX_OUTER {
+                            self.outer.push(Outer::Array);
+                        }
                     }
                     b'{' | b'[' => {
                         self.depth = 1;
@@ -156,6 +159,11 @@ impl Values {
             }
             None => bytes.len(),
         }
+    }
+
+    /// Whether JSON's grammar allows a value next, behind the lines of the open one.
+    fn takes_a_value(&self) -> bool {
+        matches!(self.buffer.trim_ascii_end().last(), Some(b':' | b',' | b'['))
     }
 
     /// Whether the array that begins behind this is one of a wrapper's.
@@ -291,6 +299,19 @@ mod tests {
         }
         assert_eq!(values("{\"a\":"), ["!"]);
         assert_eq!(values("free words\n\n{\"a\":1}\n]\n},\n"), ["?", "{\"a\":1}"]);
+    }
+
+    #[test]
+    fn a_stray_bracket_costs_itself_only() {
+        let whole = "{\"a\":1}";
+        for stray in ["{", "[", "[{", "words { words", "{\"x\":[{", &"[".repeat(100), "\u{1b}[31m"] {
+            let text = format!("{whole}\n{stray}\n").repeat(50);
+            let good = values(&text).into_iter().filter(|value| value == whole).count();
+            assert_eq!(good, 50, "{stray}");
+        }
+        // Here an object at the start of a line goes on with the value.
+        let laid_out = "{\n\"x\":\n{\"y\":[\n{\"a\":1},\n{\"a\":2}\n]}}";
+        assert_eq!(values(laid_out), [laid_out.replace('\n', "")]);
     }
 
     #[test]
