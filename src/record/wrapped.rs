@@ -199,8 +199,11 @@ impl Format for Wrapped {
     /// any is taken for Postfix's.
     fn score(&self, head: &[u8]) -> f32 {
         let census = Census::take(self.wrapper, head);
-        // A stray line that looks like syslog makes no log.
-        if census.wrapped * 2 <= census.lines || (self.order == Order::Any && census.needs_order()) {
+        // A stray line that looks like syslog makes no log. One that is an MTA's says more: other containers, or what
+        // is torn, may stand between those.
+        let all_own: usize = census.own.iter().sum();
+        let is_log = census.wrapped * 2 > census.lines || (all_own > 0 && all_own * 4 >= census.lines);
+        if !is_log || (self.order == Order::Any && census.needs_order()) {
             return 0.0;
         }
         let counts = DIALECTS.iter().zip(census.own);

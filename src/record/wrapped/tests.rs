@@ -201,3 +201,14 @@ fn the_address_that_sent_is_asked_for() {
     assert!((exim::EXIM.blind_spot)(&seen(2)).unwrap().contains("+outgoing_interface"));
     assert_eq!((exim::EXIM.blind_spot)(&seen(1)), None);
 }
+
+#[test]
+fn what_stands_between_an_mtas_lines_does_not_hide_it() {
+    let sample = postfix::POSTFIX.sample;
+    let other = "web-1  | GET /index.html 200";
+    for between in [other, "\u{1b}[31m\u{fffd}", "2026-05-12T06:13:21.1Z stdout F the rest of a line"] {
+        let log = format!("{between}\n{between}\nmail-1  | {sample}\n").repeat(5);
+        assert_eq!(guess(log.as_bytes()).map(|format| format.name()), Some("postfix"), "{between}");
+    }
+    assert!(guess(format!("{}{sample}\n", "some text\n".repeat(20)).as_bytes()).is_none());
+}
