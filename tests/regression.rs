@@ -102,3 +102,29 @@ fn exims_old_form_names_the_server_in_the_text() {
     assert_eq!(found[0]["relay_ip"], "198.51.100.13");
     assert_eq!(found[0]["reply_id"], "block-list-s3140");
 }
+
+#[test]
+fn a_warning_names_some_addresses_and_counts_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log: String = (1..=60).map(|i| REFUSED.replace("192.0.2.12", &format!("192.0.2.{i}"))).collect();
+    let out = output(eopwatch().arg("summary").arg(file(folder.path(), "a.log", log)), 0);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(said.contains("192.0.2.8 and 52 more)"), "{said}");
+    assert!(!said.contains("192.0.2.60"), "{said}");
+}
+
+#[test]
+fn junk_between_events_costs_none_of_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let event = |i: usize| {
+        format!(
+            "{{\"eventType\":\"Bounce\",\"mail\":{{\"source\":\"n@e.com\",\"messageId\":\"m{i}\"}},\"bounce\":{{\"timestamp\":\
+             \"2026-05-12T08:13:00.000Z\",\"bouncedRecipients\":[{{\"emailAddress\":\"e@live.com\",\"diagnosticCode\":\
+             \"smtp; 550 5.7.1 no\"}}]}}}}\n"
+        )
+    };
+    for junk in ["{", "[", "[[[[[[[[[[", "\u{1b}[31m", "{\"a\":", "}]}", "\"\"\"", "words"] {
+        let log: String = (0..200).map(|i| format!("{}{}{junk}\n", event(2 * i), event(2 * i + 1))).collect();
+        assert_eq!(events(&[], &[file(folder.path(), "ses.json", log)]).len(), 400, "{junk}");
+    }
+}

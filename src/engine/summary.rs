@@ -421,8 +421,17 @@ fn blind_spots<'r>(run: &'r Run, totals: &'r Totals) -> impl Iterator<Item = War
     })
 }
 
+/// A warning is a line that somebody reads.
+const ADDRESSES_SHOWN: usize = 8;
+
 fn source_warnings(learned: &Learned) -> Vec<Warning> {
-    let list = |ips: &BTreeSet<IpAddr>| ips.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+    let list = |ips: &BTreeSet<IpAddr>| {
+        let shown: Vec<_> = ips.iter().take(ADDRESSES_SHOWN).map(IpAddr::to_string).collect();
+        match ips.len() - shown.len() {
+            0 => shown.join(", "),
+            more => format!("{} and {more} more", shown.join(", ")),
+        }
+    };
     let name = |identity: &Identity| match identity {
         Identity::Ip(ip) => ip.to_string(),
         Identity::Name { host, name } => {
