@@ -443,7 +443,7 @@ fn whichever_columns_a_header_names() {
     let header = "#Fields: date-time,source,event-id,recipient-address,recipient-status\n";
     for before in ["", "#Software: Microsoft Exchange Server\n", "\u{feff}"] {
         let log = format!("{before}{header}{}", rows.repeat(3));
-        assert_eq!(guess(log.as_bytes()).map(|format| format.name()), Some("exchange"), "{log}");
+        assert_eq!(guess(log.as_bytes()).map(Format::name), Some("exchange"), "{log}");
         assert_eq!(read(&log).len(), 3);
     }
     assert!(guess(rows.repeat(3).as_bytes()).is_none());

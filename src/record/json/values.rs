@@ -99,11 +99,7 @@ impl Values {
             } else {
                 match byte {
                     b'"' => self.in_string = true,
-                    b'[' if self.outer.last() != Some(&Outer::Wrapper) => {
-                        if self.outer.len() < MAX_OUTER {
-                            self.outer.push(Outer::Array);
-                        }
-                    }
+                    b'[' if self.outer.last() != Some(&Outer::Wrapper) => self.open_array(),
                     b'{' | b'[' => {
                         self.depth = 1;
                         self.offset = line.offset + at as u64;
@@ -158,6 +154,12 @@ impl Values {
                 at + 1
             }
             None => bytes.len(),
+        }
+    }
+
+    fn open_array(&mut self) {
+        if self.outer.len() < MAX_OUTER {
+            self.outer.push(Outer::Array);
         }
     }
 

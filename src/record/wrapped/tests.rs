@@ -208,7 +208,7 @@ fn what_stands_between_an_mtas_lines_does_not_hide_it() {
     let other = "web-1  | GET /index.html 200";
     for between in [other, "\u{1b}[31m\u{fffd}", "2026-05-12T06:13:21.1Z stdout F the rest of a line"] {
         let log = format!("{between}\n{between}\nmail-1  | {sample}\n").repeat(5);
-        assert_eq!(guess(log.as_bytes()).map(|format| format.name()), Some("postfix"), "{between}");
+        assert_eq!(guess(log.as_bytes()).map(Format::name), Some("postfix"), "{between}");
     }
     assert!(guess(format!("{}{sample}\n", "some text\n".repeat(20)).as_bytes()).is_none());
 }
