@@ -20,7 +20,7 @@ use super::registry::{Order, Seen};
 use super::syslog::Envelope;
 use super::text::{host_name, is_here, octal, parse_ip, quoted_end, starts_with_code};
 use super::wrapped::{Dialect, Out, TextReader};
-use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
+use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, domain_of};
 
 const MTA: Mta = Mta("sendmail");
 
@@ -139,7 +139,11 @@ impl Lines {
             answer,
         };
         for recipient in (Recipients { rest: list }) {
-            out(Record::Attempt(Attempt { recipient: Some(recipient), ..attempt.clone() }));
+            // Where no MX was found, the domain itself stands there: nobody was talked to.
+            let domain = domain_of(recipient).unwrap_or_default();
+            let is_domain = |host: &&[u8]| relay_ip.is_none() && host.eq_ignore_ascii_case(domain);
+            let relay_host = relay_host.filter(|host| !is_domain(host));
+            out(Record::Attempt(Attempt { recipient: Some(recipient), relay_host, ..attempt.clone() }));
         }
     }
 }
