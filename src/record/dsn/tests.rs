@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
+use std::net::IpAddr;
+
 use super::*;
-use crate::record::Zone;
+use crate::record::{Answer, Zone};
 
 /// The documented parts, one after `# `-line each.
 const DOCUMENTED: &str = include_str!("documented.txt");
