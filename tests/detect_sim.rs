@@ -313,6 +313,7 @@ fn simulate(seed: u64, source: u32, volume: f64, kind: Option<Kind>) -> Simulate
             sender_domain: m.sender,
             signal,
             stated,
+            unknown_recipient: false,
             queue: m.queue,
             reply: reply + signal as u32,
             outcome,

@@ -119,6 +119,8 @@ pub struct Event {
     pub deferred: u64,
     /// Reply ids and how often.
     pub replies: Vec<(u32, u64)>,
+    /// The same when it was decided.
+    replies_at_onset: Vec<(u32, u64)>,
     pub places: Vec<PlaceTally>,
     pub backoff: Option<Backoff>,
     /// Filled in by [`super::link`].
@@ -181,6 +183,7 @@ impl Event {
             lost: excursion.bounced,
             deferred: 0,
             replies: excursion.replies.clone(),
+            replies_at_onset: excursion.replies.clone(),
             places: Vec::new(),
             backoff: None,
             takeover: None,
@@ -204,10 +207,12 @@ impl Event {
 
     /// The most frequent reply; ties go to the lower rank.
     pub(super) fn top_reply<R: Ord>(&self, rank: impl Fn(u32) -> R) -> Option<u32> {
-        self.replies
-            .iter()
-            .max_by(|a, b| a.1.cmp(&b.1).then_with(|| rank(b.0).cmp(&rank(a.0))))
-            .map(|(reply, _)| *reply)
+        most_frequent(&self.replies, rank)
+    }
+
+    /// The one that was most frequent when it was decided.
+    pub(super) fn reply_at_onset<R: Ord>(&self, rank: impl Fn(u32) -> R) -> Option<u32> {
+        most_frequent(&self.replies_at_onset, rank)
     }
 
     /// Takes a place's earlier counts, known from its key.
@@ -373,4 +378,11 @@ impl Event {
     pub(super) fn usual(baseline: Counts, floor: f64) -> f64 {
         usual_share(baseline, floor)
     }
+}
+
+fn most_frequent<R: Ord>(replies: &[(u32, u64)], rank: impl Fn(u32) -> R) -> Option<u32> {
+    replies
+        .iter()
+        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| rank(b.0).cmp(&rank(a.0))))
+        .map(|(reply, _)| *reply)
 }

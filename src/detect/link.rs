@@ -1,5 +1,10 @@
 //! What stands beside an onset, from several sources: ranges, takeovers, and the reading *yours or theirs*.
+//!
+//! For an event as it ended, all that was seen counts; for a line of a live run only what was known at that moment:
+//! other events decided in earlier seconds, and volumes of slots that were over. So a line says the same whether the
+//! whole file was read or the log was followed.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::microsoft::Platform;
@@ -7,28 +12,93 @@ use crate::microsoft::Platform;
 use super::Detector;
 use super::event::{Event, Place};
 use super::onset::{Family, Reading, Takeover};
-use super::source::{SLOT, Source};
+use super::source::{SLOT, Slot, Source};
 use super::trial::{Names, SourceNames};
 
 const DAY: i64 = 86_400;
+const SLOTS_A_DAY: i64 = DAY / SLOT;
+/// Slots after the start that are compared with the time before: the one it began in, and an hour.
+const AFTER: i64 = 7;
 /// Events within this many seconds of each other count as one wave.
 const WAVE: i64 = 900;
 /// Fewer own sources than this allow no verdict.
 const VERDICT_SOURCES: usize = 3;
+/// Fewer attempts than this make no share.
+const LEAST: u64 = 10;
+/// A share that fell by more has moved.
+const MOVED: f64 = 0.1;
 
-/// Attempts at other providers, by second or coarser: (second, attempts, accepted), ascending.
-#[derive(Clone, Debug, Default)]
-pub struct OtherProviders(pub Vec<(i64, u64, u64)>);
+/// Attempts, and those that went well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Went {
+    attempts: u64,
+    well: u64,
+}
+
+impl Went {
+    /// `None` where too little was tried.
+    fn share(self) -> Option<f64> {
+        (self.attempts >= LEAST).then(|| self.well as f64 / self.attempts as f64)
+    }
+
+    fn words(self) -> String {
+        format!("{} of {} ({:.0} %)", self.well, self.attempts, 100.0 * self.share().unwrap_or_default())
+    }
+}
+
+/// Attempts at other providers, by source and slot of time.
+#[derive(Clone, Debug)]
+pub struct OtherProviders {
+    /// Seconds of a slot.
+    width: i64,
+    by_source: HashMap<u32, Vec<(i64, Went)>>,
+    all: Vec<(i64, Went)>,
+}
 
 impl OtherProviders {
-    /// Share accepted from one moment to another; `None` where too little was tried.
-    fn share(&self, from: i64, until: i64) -> Option<f64> {
-        let mut sum = (0, 0);
-        for (_, attempts, accepted) in self.0.iter().filter(|(at, _, _)| (from..until).contains(at)) {
-            sum.0 += attempts;
-            sum.1 += accepted;
+    /// From (source, number of the slot since 1970, attempts, accepted), in any order; `None` for a source is one
+    /// that is not told.
+    pub fn new(width: i64, entries: impl Iterator<Item = (Option<u32>, i64, u64, u64)>) -> Self {
+        let mut sums: HashMap<(Option<u32>, i64), Went> = HashMap::new();
+        let mut totals: HashMap<i64, Went> = HashMap::new();
+        for (source, slot, attempts, well) in entries {
+            for sum in [sums.entry((source, slot)).or_default(), totals.entry(slot).or_default()] {
+                sum.attempts += attempts;
+                sum.well += well;
+            }
         }
-        (sum.0 >= 20).then(|| sum.1 as f64 / sum.0 as f64)
+        let mut by_source: HashMap<u32, Vec<(i64, Went)>> = HashMap::new();
+        for ((source, slot), went) in sums {
+            if let Some(source) = source {
+                by_source.entry(source).or_default().push((slot, went));
+            }
+        }
+        let mut all: Vec<(i64, Went)> = totals.into_iter().collect();
+        by_source
+            .values_mut()
+            .chain([&mut all])
+            .for_each(|list| list.sort_unstable_by_key(|(slot, _)| *slot));
+        Self { width, by_source, all }
+    }
+
+    /// The day before a moment, and the time after it as far as it was over by `known`; of one source, or of all.
+    fn around(&self, source: Option<u32>, moment: i64, known: i64) -> (Went, Went) {
+        let list = match source {
+            Some(id) => self.by_source.get(&id),
+            None => Some(&self.all),
+        };
+        let sum = |from: i64, until: i64| {
+            let list = list.map(Vec::as_slice).unwrap_or_default();
+            let begin = list.partition_point(|(slot, _)| *slot < from);
+            list[begin..].iter().take_while(|(slot, _)| *slot < until).fold(
+                Went::default(),
+                |sum, (_, went)| Went { attempts: sum.attempts + went.attempts, well: sum.well + went.well },
+            )
+        };
+        let slots = |seconds: i64| (seconds / self.width).max(1);
+        let at = moment.div_euclid(self.width);
+        let until = (at + slots(AFTER * SLOT)).min(known.div_euclid(self.width));
+        (sum(at - slots(DAY), at), sum(at, until))
     }
 }
 
@@ -37,60 +107,317 @@ struct Fact {
     source: usize,
     event: usize,
     start: i64,
+    decided_at: i64,
     family: Family,
     cause: String,
 }
 
-/// Fills in `range`, `takeover` and `reading` of all events, from what all sources saw.
+/// What stands beside an event.
+struct Beside {
+    range: Option<String>,
+    takeover: Option<Takeover>,
+    reading: Reading,
+}
+
+/// How much is known.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Of the other events those decided before.
+    second: i64,
+    /// Slots before this one are over.
+    slot: i64,
+}
+
+/// Fills in `range`, `takeover` and `reading` of all events and changes, from what all sources saw.
 pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherProviders>) {
+    let view = View::of(detector, names, other);
     let sources = &detector.sources;
-    let called: Vec<SourceNames> = sources.iter().map(|s| names.source(s.id)).collect();
-    let ranges: Vec<Option<String>> = called.iter().map(|n| n.ip.as_deref().and_then(range_of)).collect();
-    let mut facts = Vec::new();
-    for (source, state) in sources.iter().enumerate() {
-        for (event, e) in state.events.iter().enumerate() {
-            let cause = e
-                .top_reply(|id| {
-                    let reply = names.reply(id);
-                    (reply.reply_id, reply.smtp_code, reply.enhanced_code)
-                })
-                .map(|id| names.reply(id).reply_id)
-                .unwrap_or_default();
-            facts.push(Fact { source, event, start: e.start, family: e.family, cause });
+    let whole = Known { second: i64::MAX, slot: detector.end.div_euclid(SLOT) + 1 };
+    let mut events = Vec::new();
+    let mut changes = Vec::new();
+    for (at, source) in sources.iter().enumerate() {
+        events.push(view.all_beside(at, source.events.iter().enumerate().map(|(i, e)| (i, e, whole))));
+        changes.push(view.all_beside(
+            at,
+            source.changes.iter().map(|change| {
+                let slot = change.at.div_euclid(SLOT);
+                (change.index, &change.event, Known { second: change.at, slot })
+            }),
+        ));
+    }
+    for ((source, events), changes) in detector.sources.iter_mut().zip(events).zip(changes) {
+        let of_changes = source.changes.iter_mut().map(|change| &mut change.event);
+        for (event, beside) in source.events.iter_mut().zip(events).chain(of_changes.zip(changes)) {
+            event.range = beside.range;
+            event.takeover = beside.takeover;
+            event.reading = beside.reading;
         }
     }
-    facts.sort_by_key(|f| f.start);
-    let starts: Vec<i64> = facts.iter().map(|f| f.start).collect();
-    let near = |start: i64, by: i64| {
-        let from = starts.partition_point(|s| *s < start - by);
-        let until = starts.partition_point(|s| *s <= start + by);
-        &facts[from..until]
-    };
-    let found: Vec<_> = facts
-        .iter()
-        .map(|fact| {
-            let event = &sources[fact.source].events[fact.event];
-            let range = ranges[fact.source].clone().filter(|range| {
-                near(fact.start, 3600).iter().any(|o| {
-                    o.source != fact.source
-                        && o.family == fact.family
-                        && o.cause == fact.cause
-                        && ranges[o.source].as_ref() == Some(range)
-                })
-            });
-            let takeover = takeover(fact.source, event, sources, &called);
-            let wave: Vec<&Fact> =
-                near(fact.start, WAVE).iter().filter(|o| o.family == fact.family).collect();
-            let reading = reading(fact.source, event, &wave, sources, &ranges, other);
-            (fact.source, fact.event, range, takeover, reading)
-        })
-        .collect();
-    for (source, event, range, takeover, reading) in found {
-        let event = &mut detector.sources[source].events[event];
-        event.range = range;
-        event.takeover = takeover;
-        event.reading = reading;
+}
+
+/// All sources, side by side.
+struct View<'v> {
+    sources: &'v [Source],
+    called: Vec<SourceNames>,
+    ranges: Vec<Option<String>>,
+    /// By start.
+    facts: Vec<Fact>,
+    other: Option<&'v OtherProviders>,
+}
+
+impl<'v> View<'v> {
+    fn of(detector: &'v Detector, names: &impl Names, other: Option<&'v OtherProviders>) -> Self {
+        let sources = &detector.sources;
+        let called: Vec<SourceNames> = sources.iter().map(|s| names.source(s.id)).collect();
+        let ranges = called.iter().map(|n| n.ip.as_deref().and_then(range_of)).collect();
+        let mut facts = Vec::new();
+        for (source, state) in sources.iter().enumerate() {
+            for (event, e) in state.events.iter().enumerate() {
+                let rank = |id: u32| {
+                    let reply = names.reply(id);
+                    (reply.reply_id, reply.smtp_code, reply.enhanced_code)
+                };
+                let cause = e
+                    .reply_at_onset(rank)
+                    .map(|id| names.reply(id))
+                    .map(|reply| reply.reply_id)
+                    .unwrap_or_default();
+                let (start, decided_at, family) = (e.start, e.decided_at, e.family);
+                facts.push(Fact { source, event, start, decided_at, family, cause });
+            }
+        }
+        facts.sort_by_key(|f| f.start);
+        Self { sources, called, ranges, facts, other }
     }
+
+    fn all_beside<'e>(
+        &self,
+        source: usize,
+        events: impl Iterator<Item = (usize, &'e Event, Known)>,
+    ) -> Vec<Beside> {
+        events.map(|(index, event, known)| self.beside(source, index, event, known)).collect()
+    }
+
+    fn beside(&self, own: usize, index: usize, event: &Event, known: Known) -> Beside {
+        let cause = self.facts.iter().find(|f| f.source == own && f.event == index).map(|f| &f.cause);
+        let range = self.ranges[own].clone().filter(|range| {
+            self.near(event.start, 3600, known).any(|o| {
+                o.source != own
+                    && o.family == event.family
+                    && Some(&o.cause) == cause
+                    && self.ranges[o.source].as_ref() == Some(range)
+            })
+        });
+        Beside { range, takeover: self.takeover(own, event, known), reading: self.reading(own, event, known) }
+    }
+
+    /// Events that began within so many seconds, and are known.
+    fn near(&self, start: i64, by: i64, known: Known) -> impl Iterator<Item = &Fact> {
+        let from = self.facts.partition_point(|f| f.start < start - by);
+        let until = self.facts.partition_point(|f| f.start <= start + by);
+        self.facts[from..until].iter().filter(move |f| f.decided_at < known.second)
+    }
+
+    /// The source whose volume to the same platform grew most within an hour, if it at least doubled.
+    fn takeover(&self, own: usize, event: &Event, known: Known) -> Option<Takeover> {
+        if event.family == Family::Auth {
+            return None;
+        }
+        let slot = event.start.div_euclid(SLOT);
+        let of = |platform| event.scope.has_platform(platform);
+        let over = (known.slot - slot - 1).min(6);
+        if over < 1 {
+            return None;
+        }
+        let (at, factor) = self
+            .sources
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != own)
+            .filter_map(|(at, source)| {
+                let before = volume(source, of, slot - 6, slot).attempts;
+                let after = volume(source, of, slot + 1, slot + 1 + over).attempts;
+                let factor = (after as f64 / over as f64) / (before.max(1) as f64 / 6.0);
+                (before >= LEAST && after >= LEAST && factor >= 2.0).then_some((at, factor))
+            })
+            .max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| self.called[b.0].cmp(&self.called[a.0])))?;
+        Some(Takeover {
+            source_ip: self.called[at].ip.clone(),
+            source_name: self.called[at].name.clone(),
+            factor: (factor * 100.0).round() / 100.0,
+        })
+    }
+
+    /// Different ranges among these sources.
+    fn distinct(&self, of: &[usize], range: impl Fn(&str) -> Option<String>) -> usize {
+        let ip = |at: &usize| self.called[*at].ip.as_deref();
+        let mut list: Vec<String> = of.iter().filter_map(ip).filter_map(range).collect();
+        list.sort_unstable();
+        list.dedup();
+        list.len()
+    }
+
+    /// *Yours*, *theirs* or *cannot tell*, with the facts that were counted.
+    fn reading(&self, own: usize, event: &Event, known: Known) -> Reading {
+        if event.family == Family::Auth {
+            let reason = format!(
+                "{} of {} attempts were refused for the sender domain's own authentication, not for an IP",
+                event.during.refused, event.during.attempts
+            );
+            return Reading { verdict: "yours", reasons: vec![reason] };
+        }
+        let mut reasons = Vec::new();
+        let slot = event.start.div_euclid(SLOT);
+        let covered = |platform: Platform| event.scope.has_platform(platform);
+        let after = slot..(slot + AFTER).min(known.slot);
+        let before = slot - SLOTS_A_DAY..slot;
+        let wave: Vec<&Fact> =
+            self.near(event.start, WAVE, known).filter(|f| f.family == event.family).collect();
+        let mut hit: Vec<usize> = wave.iter().map(|f| f.source).chain([own]).collect();
+        hit.sort_unstable();
+        hit.dedup();
+        let is_hit = |at: &usize| hit.binary_search(at).is_ok();
+        let has_mail = |at: &usize| {
+            let until = (slot + 3).min(known.slot);
+            volume(&self.sources[*at], covered, before.start, until).attempts > 0
+        };
+        let all: Vec<usize> = (0..self.sources.len()).filter(|at| is_hit(at) || has_mail(at)).collect();
+        let starts = || wave.iter().map(|f| f.start).chain([event.start]);
+        let (first, last) = (starts().min().unwrap_or(event.start), starts().max().unwrap_or(event.start));
+        let minutes = (last - first).div_euclid(60) + 1;
+        reasons.push(format!("{} of {} sources were hit within {minutes} min", hit.len(), all.len()));
+        let (hit_ranges, all_ranges) = (self.distinct(&hit, range_of), self.distinct(&all, range_of));
+        if all_ranges == 1 && all.len() > 1 {
+            let parts = (self.distinct(&hit, part_of), self.distinct(&all, part_of));
+            reasons.push(format!(
+                "all sources are in one range (/24, IPv6 /64), {} of its {} parts (/26) were hit: a listing of the \
+                 range would look the same",
+                parts.0, parts.1
+            ));
+        } else if all_ranges > 0 {
+            reasons.push(format!("{hit_ranges} of {all_ranges} address ranges (/24, IPv6 /64) were hit"));
+        }
+        let (seen, refusing) = event
+            .places
+            .iter()
+            .filter(|t| matches!(t.place, Place::Forest(_)))
+            .fold((0, 0), |(seen, refusing), t| (seen + 1, refusing + u64::from(t.refusals > 0)));
+        if seen > 0 {
+            reasons.push(format!("{refusing} of {seen} datacenters that were tried refuse"));
+        }
+        // None of the wave, nor a neighbour of it.
+        let unrelated: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|at| !is_hit(at))
+            .filter(|at| {
+                self.ranges[*at].is_none() || hit.iter().all(|h| self.ranges[*h] != self.ranges[*at])
+            })
+            .collect();
+        let sum = |from: i64, until: i64| {
+            unrelated.iter().fold(Went::default(), |sum, at| {
+                let went = volume(&self.sources[*at], covered, from, until);
+                Went { attempts: sum.attempts + went.attempts, well: sum.well + went.well }
+            })
+        };
+        let (earlier, now) = (sum(before.start, before.end), sum(after.start, after.end));
+        let unmoved = now.share().is_some_and(|share| earlier.share().is_none_or(|e| share >= e - MOVED));
+        if now.share().is_some() {
+            let one = unrelated.len() == 1;
+            reasons.push(format!(
+                "{} {} in other ranges {} let through, {} attempts, {} in the day before",
+                unrelated.len(),
+                if one { "source" } else { "sources" },
+                if one { "is" } else { "are" },
+                now.words(),
+                earlier.words()
+            ));
+        }
+        let source = &self.sources[own];
+        let elsewhere = |platform: Platform| !covered(platform);
+        let (earlier, now) = (
+            volume(source, elsewhere, before.start, before.end),
+            volume(source, elsewhere, after.start, after.end),
+        );
+        if let (Some(_), Some(_)) = (earlier.share(), now.share()) {
+            reasons.push(format!(
+                "Microsoft's other platform lets this source through, {} attempts, {} in the day before",
+                now.words(),
+                earlier.words()
+            ));
+        }
+        let others_moved = self.other_providers(source.id, event.start, known, &mut reasons);
+        let suspicious = habits(source, slot, &mut reasons);
+        let early = known.second.min(known.slot * SLOT) - event.start < WAVE;
+        let few = hit.len() * 3 <= all.len() || (suspicious && hit.len() * 2 <= all.len());
+        let verdict = if all.len() < VERDICT_SOURCES {
+            reasons.push(format!("fewer than {VERDICT_SOURCES} own sources: no comparison"));
+            "cannot tell"
+        } else if hit.len() >= VERDICT_SOURCES
+            && hit.len() * 4 >= all.len() * 3
+            && hit_ranges >= 2
+            && !others_moved
+        {
+            "theirs"
+        } else if early {
+            reasons.push(format!("it began less than {} min ago: too early to compare", WAVE / 60));
+            "cannot tell"
+        } else if others_moved || (few && unmoved) {
+            "yours"
+        } else {
+            "cannot tell"
+        };
+        Reading { verdict, reasons }
+    }
+
+    /// Says how the source fares elsewhere (all sources, where it sends too little); true if that got worse too.
+    fn other_providers(&self, id: u32, start: i64, known: Known, reasons: &mut Vec<String>) -> bool {
+        let Some(other) = self.other else { return false };
+        let until = known.second.min(known.slot * SLOT);
+        for (source, whose) in [(Some(id), "this source's mail"), (None, "the mail of all sources")] {
+            let (before, after) = other.around(source, start, until);
+            if let (Some(earlier), Some(now)) = (before.share(), after.share()) {
+                reasons.push(format!(
+                    "other providers accept {whose}, {} attempts, {} in the day before",
+                    after.words(),
+                    before.words()
+                ));
+                return now < earlier - MOVED;
+            }
+        }
+        false
+    }
+}
+
+/// Says what the source did before: more volume, more unknown recipients; true if either is out of the ordinary.
+fn habits(source: &Source, slot: i64, reasons: &mut Vec<String>) -> bool {
+    let any = |_: Platform| true;
+    let (day_from, week_from) = (slot - SLOTS_A_DAY, slot - 8 * SLOTS_A_DAY);
+    let (day, week) = (volume(source, any, day_from, slot), volume(source, any, week_from, day_from));
+    let begin = source.history.first().map_or(slot, |s| s.slot);
+    let days = ((day_from - begin) as f64 / SLOTS_A_DAY as f64).min(7.0);
+    let mut grew = false;
+    if days >= 1.0 && week.attempts >= 20 {
+        let a_day = week.attempts as f64 / days;
+        let factor = day.attempts as f64 / a_day;
+        grew = factor >= 2.0;
+        reasons.push(format!(
+            "{} attempts in the day before, {factor:.1} times the {a_day:.0} a day of the week before",
+            day.attempts
+        ));
+    }
+    let unknown = |from: i64, until: i64| Went {
+        well: slots(source, any, from, until).map(|s| u64::from(s.unknown)).sum(),
+        ..volume(source, any, from, until)
+    };
+    let (day, week) = (unknown(day_from, slot), unknown(week_from, day_from));
+    let Some(share) = day.share() else { return grew };
+    let mut text = format!("unknown recipients before: {} attempts in the day", day.words());
+    if week.share().is_some() {
+        text += &format!(", {} in the week before that", week.words());
+    }
+    reasons.push(text);
+    grew || (share >= 0.05 && share >= 2.0 * week.share().unwrap_or_default())
 }
 
 /// The /24, for IPv6 the /64.
@@ -107,137 +434,35 @@ fn range_of(ip: &str) -> Option<String> {
     }
 }
 
-/// Attempts and passes of a source, on platforms that `of` picks, in slots `from..until`.
-fn volume(source: &Source, of: impl Fn(Platform) -> bool, from: i64, until: i64) -> (u64, u64) {
+/// The /26, for IPv6 the /64.
+fn part_of(ip: &str) -> Option<String> {
+    match ip.parse().ok()? {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            Some(format!("{a}.{b}.{c}.{}/26", d & 0xc0))
+        }
+        IpAddr::V6(_) => range_of(ip),
+    }
+}
+
+/// What a source saw on platforms that `of` picks, in slots `from..until`.
+fn slots(
+    source: &Source,
+    of: impl Fn(Platform) -> bool,
+    from: i64,
+    until: i64,
+) -> impl Iterator<Item = &Slot> {
     let begin = source.history.partition_point(|s| s.slot < from);
     source.history[begin..]
         .iter()
-        .take_while(|s| s.slot < until)
-        .filter(|s| s.platform.is_some_and(&of))
-        .fold((0, 0), |(attempts, passed), s| {
-            (attempts + u64::from(s.attempts), passed + u64::from(s.passed))
-        })
+        .take_while(move |s| s.slot < until)
+        .filter(move |s| s.platform.is_some_and(&of))
 }
 
-/// The source whose volume to the same platform grew most within an hour, if it at least doubled.
-fn takeover(own: usize, event: &Event, sources: &[Source], called: &[SourceNames]) -> Option<Takeover> {
-    if event.family == Family::Auth {
-        return None;
-    }
-    let slot = event.start.div_euclid(SLOT);
-    let of = |platform| event.scope.has_platform(platform);
-    let (at, factor) = sources
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| *at != own)
-        .filter_map(|(at, source)| {
-            let before = volume(source, of, slot - 6, slot).0;
-            let after = volume(source, of, slot + 1, slot + 7).0;
-            let factor = after as f64 / before.max(1) as f64;
-            (before >= 10 && factor >= 2.0).then_some((at, factor))
-        })
-        .max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| called[b.0].cmp(&called[a.0])))?;
-    Some(Takeover {
-        source_ip: called[at].ip.clone(),
-        source_name: called[at].name.clone(),
-        factor: (factor * 100.0).round() / 100.0,
+/// Attempts, and those that Microsoft let through to the checks of the recipient and the content.
+fn volume(source: &Source, of: impl Fn(Platform) -> bool, from: i64, until: i64) -> Went {
+    slots(source, of, from, until).fold(Went::default(), |sum, s| Went {
+        attempts: sum.attempts + u64::from(s.attempts),
+        well: sum.well + u64::from(s.passed),
     })
-}
-
-/// *Yours*, *theirs* or *cannot tell*, with the facts that were counted.
-fn reading(
-    own: usize,
-    event: &Event,
-    wave: &[&Fact],
-    sources: &[Source],
-    ranges: &[Option<String>],
-    other: Option<&OtherProviders>,
-) -> Reading {
-    let mut reasons = Vec::new();
-    if event.family == Family::Auth {
-        reasons.push("it is about the sender domain's authentication, not about an IP".to_owned());
-        return Reading { verdict: "yours", reasons };
-    }
-    let slot = event.start.div_euclid(SLOT);
-    let per_day = DAY / SLOT;
-    let any = |_: Platform| true;
-    let busy: Vec<usize> = (0..sources.len())
-        .filter(|at| volume(&sources[*at], any, slot - per_day, slot + WAVE / SLOT + 2).0 > 0)
-        .collect();
-    let mut hit: Vec<usize> = wave.iter().map(|f| f.source).collect();
-    hit.sort_unstable();
-    hit.dedup();
-    let distinct = |of: &[usize]| {
-        let mut list: Vec<&String> = of.iter().filter_map(|at| ranges[*at].as_ref()).collect();
-        list.sort_unstable();
-        list.dedup();
-        list.len()
-    };
-    let (hit_ranges, all_ranges) = (distinct(&hit), distinct(&busy));
-    let first = wave.iter().map(|f| f.start).min().unwrap_or(event.start);
-    let last = wave.iter().map(|f| f.start).max().unwrap_or(event.start);
-    reasons.push(format!(
-        "{} of {} sources were hit within {} min",
-        hit.len(),
-        busy.len(),
-        (last - first).div_euclid(60) + 1
-    ));
-    if all_ranges > 0 {
-        reasons.push(format!("{hit_ranges} of {all_ranges} address ranges were hit"));
-    }
-    let forests = event.places.iter().filter(|t| matches!(t.place, Place::Forest(_)));
-    let (seen, refusing) =
-        forests.fold((0, 0), |(seen, refusing), t| (seen + 1, refusing + u64::from(t.refusals > 0)));
-    if seen > 0 {
-        reasons.push(format!("{refusing} of {seen} datacenters that were tried refuse"));
-    }
-    // The platforms that the event does not cover.
-    let elsewhere = |platform: Platform| !event.scope.has_platform(platform);
-    let after = volume(&sources[own], elsewhere, slot, slot + 7);
-    let before = volume(&sources[own], elsewhere, slot - per_day, slot);
-    if after.0 >= 10 && before.0 >= 10 {
-        let share = |(attempts, passed): (u64, u64)| 100.0 * passed as f64 / attempts as f64;
-        reasons.push(format!(
-            "the other platform lets {:.0} % pass, {:.0} % in the day before",
-            share(after),
-            share(before)
-        ));
-    }
-    let mut others_moved = false;
-    if let Some(other) = other
-        && let (Some(before), Some(after)) =
-            (other.share(event.start - DAY, event.start), other.share(event.start, event.start + 3600))
-    {
-        others_moved = after < before - 0.1;
-        reasons.push(format!(
-            "other providers accept {:.0} %, {:.0} % in the day before",
-            after * 100.0,
-            before * 100.0
-        ));
-    }
-    let day = volume(&sources[own], any, slot - per_day, slot).0;
-    let week = volume(&sources[own], any, slot - 8 * per_day, slot - per_day).0;
-    let mut grew = false;
-    let history = sources[own].history.first().map_or(slot, |s| s.slot);
-    let days = ((slot - per_day - history) as f64 / per_day as f64).min(7.0);
-    if days >= 1.0 && week >= 20 {
-        let factor = day as f64 * days / week as f64;
-        grew = factor >= 2.0;
-        reasons.push(format!("volume in the day before was {factor:.1} times that of the week before"));
-    }
-    let verdict = if busy.len() < VERDICT_SOURCES {
-        reasons.push(format!("fewer than {VERDICT_SOURCES} own sources: no comparison"));
-        "cannot tell"
-    } else if hit.len() >= VERDICT_SOURCES
-        && hit.len() * 4 >= busy.len() * 3
-        && (all_ranges < 2 || hit_ranges >= 2)
-        && !others_moved
-    {
-        "theirs"
-    } else if hit.len() * 3 <= busy.len() || others_moved || (grew && hit.len() * 2 <= busy.len()) {
-        "yours"
-    } else {
-        "cannot tell"
-    };
-    Reading { verdict, reasons }
 }

@@ -66,11 +66,13 @@ pub struct Detector {
     settings: Settings,
     sources: Vec<Source>,
     index: foldhash::HashMap<u32, usize>,
+    /// Of the range, where it is known.
+    end: i64,
 }
 
 impl Detector {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, sources: Vec::new(), index: foldhash::HashMap::default() }
+        Self { settings, sources: Vec::new(), index: foldhash::HashMap::default(), end: i64::MIN }
     }
 
     /// Has seen a whole range, whose observations it puts in order.
@@ -110,6 +112,7 @@ impl Detector {
 
     /// The end of the range. More may be pushed afterwards, from later seconds.
     pub fn finish(&mut self, end: i64) {
+        self.end = end;
         for source in &mut self.sources {
             source.finish(end, &self.settings);
         }
@@ -130,6 +133,7 @@ impl Detector {
 
     /// Joins the states of detectors that saw other sources.
     pub fn merge(&mut self, other: Self) {
+        self.end = self.end.max(other.end);
         for source in other.sources {
             self.index.insert(source.id, self.sources.len());
             self.sources.push(source);

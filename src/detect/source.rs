@@ -93,6 +93,8 @@ pub(super) struct Slot {
     pub(super) platform: Option<Platform>,
     pub(super) attempts: u32,
     pub(super) passed: u32,
+    /// At recipients that do not exist.
+    pub(super) unknown: u32,
 }
 
 /// The state of one source.
@@ -401,8 +403,6 @@ impl Source {
                         self.forget(family, platform);
                     }
                 }
-                let after = self.per_minute_after(at);
-                self.events[at].audit(after, trial.of.second);
                 self.active.retain(|active| *active != at);
                 self.tell(ChangeKind::Clear, trial.of.second, at);
             }
@@ -418,7 +418,10 @@ impl Source {
         }
     }
 
+    /// A line of a live run, with what is known at this moment.
     fn tell(&mut self, kind: ChangeKind, at: i64, event: usize) {
+        let after = self.per_minute_after(event);
+        self.events[event].audit(after, at);
         self.changes.push(Change {
             kind,
             at,
@@ -630,6 +633,7 @@ impl Source {
             Some(found) => {
                 found.attempts += trial.attempts;
                 found.passed += passed;
+                found.unknown += trial.unknown;
             }
             None => {
                 self.history.push(Slot {
@@ -637,6 +641,7 @@ impl Source {
                     platform: Some(o.platform),
                     attempts: trial.attempts,
                     passed,
+                    unknown: trial.unknown,
                 });
             }
         }

@@ -54,6 +54,7 @@ impl Mail {
             sender_domain: 2,
             signal,
             stated: false,
+            unknown_recipient: false,
             queue: self.count,
             reply: u32::from(refused),
             outcome: match signal {
@@ -346,6 +347,10 @@ fn order_and_numbering_do_not_matter() {
 
 /// Mail of several sources, those in `hit` blocked from the same quarter of an hour on.
 fn several(sources: u32, hit: impl Fn(u32) -> bool) -> Detection {
+    Mail { list: several_mail(sources, hit), ..Mail::default() }.detect(T0 + 9 * DAY + 7200)
+}
+
+fn several_mail(sources: u32, hit: impl Fn(u32) -> bool) -> Vec<Observation> {
     let mut mail = Mail::default();
     let begin = T0 + 9 * DAY;
     for source in 0..sources {
@@ -356,7 +361,7 @@ fn several(sources: u32, hit: impl Fn(u32) -> bool) -> Detection {
             o.source = source * 7;
         }
     }
-    mail.detect(begin + 7200)
+    mail.list
 }
 
 #[test]
@@ -368,10 +373,81 @@ fn yours_or_theirs() {
     let yours = several(9, |source| source == 3);
     assert_eq!(yours.onsets.len(), 1);
     assert_eq!(yours.onsets[0].reading.verdict, "yours");
+    assert!(
+        yours.onsets[0]
+            .reading
+            .reasons
+            .iter()
+            .any(|r| r.starts_with("8 sources in other ranges are let through")
+                || r.starts_with("7 sources in other ranges are let through")),
+        "{:?}",
+        yours.onsets[0].reading
+    );
     let unknown = several(2, |_| true);
     assert!(unknown.onsets.iter().all(|o| o.reading.verdict == "cannot tell"));
     // 0 and 7 share a /24.
     assert_eq!(unknown.onsets[0].range.as_deref(), Some("192.0.0.0/24"));
+}
+
+#[test]
+fn a_line_tells_what_was_known_then() {
+    let found = several(4, |_| true);
+    let first = &found.changes[0];
+    assert_eq!((first.0, first.2.reading.verdict), (ChangeKind::Onset, "cannot tell"));
+    assert!(first.2.reading.reasons.contains(&"1 of 4 sources were hit within 1 min".to_owned()));
+    assert!(first.2.reading.reasons.iter().any(|r| r.contains("too early")), "{:?}", first.2.reading);
+    assert!(first.2.backoff.is_some_and(|b| b.per_minute_before.is_some()));
+    assert_eq!(first.2.takeover, None);
+    // What comes later changes no line that was said.
+    let shorter = {
+        let mut mail = Mail { list: several_mail(4, |_| true), ..Mail::default() };
+        mail.list.retain(|o| o.second <= first.1);
+        mail.detect(first.1)
+    };
+    assert_eq!(&shorter.changes[0], first);
+}
+
+#[test]
+fn what_other_providers_say() {
+    let mut mail = Mail { list: several_mail(4, |_| true), ..Mail::default() };
+    let slot = (T0 + 9 * DAY) / 600;
+    let others = |after: u64| {
+        let entries = (0..4_u32).flat_map(move |source| {
+            (slot - 144..slot + 12).map(move |s| (Some(source * 7), s, 10, if s < slot { 9 } else { after }))
+        });
+        OtherProviders::new(600, entries)
+    };
+    let end = T0 + 9 * DAY + 7200;
+    let mut read =
+        |other: &OtherProviders| detect(&mut mail.list, &Test, Settings::default(), end, Some(other));
+    let unmoved = read(&others(9));
+    let reading = &unmoved.onsets[0].reading;
+    assert_eq!(reading.verdict, "theirs");
+    assert!(
+        reading.reasons.contains(
+            &"other providers accept this source's mail, 63 of 70 (90 %) attempts, 1296 of 1440 (90 %) in the day \
+              before"
+                .to_owned()
+        ),
+        "{reading:?}"
+    );
+    assert_eq!(read(&others(2)).onsets[0].reading.verdict, "yours");
+}
+
+#[test]
+fn a_bad_list_before_is_said() {
+    let mut mail = Mail::default();
+    let begin = T0 + 9 * DAY;
+    mail.steady(T0, begin, 500, pass);
+    for o in mail.list.iter_mut().filter(|o| o.second >= begin - DAY) {
+        o.unknown_recipient = o.queue % 4 == 0;
+    }
+    mail.steady(begin, begin + 7200, 500, block);
+    let reading = mail.detect(begin + 7200).onsets.remove(0).reading;
+    assert_eq!(reading.verdict, "cannot tell");
+    let said = reading.reasons.iter().find(|r| r.starts_with("unknown recipients before: ")).expect("said");
+    assert!(said.contains("(25 %) attempts in the day, 0 of"), "{said}");
+    assert!(reading.reasons.iter().any(|r| r.contains("1.0 times the 50")), "{reading:?}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Observation {
     pub signal: Signal,
     /// The text itself says that the IP is banned or listed.
     pub stated: bool,
+    /// Refused because there is no such recipient.
+    pub unknown_recipient: bool,
     /// A hash of the queue id that is the same in every run (no seed).
     pub queue: u64,
     pub reply: u32,
@@ -100,26 +102,34 @@ pub(super) struct Trial {
     pub(super) attempts: u32,
     /// Attempts with this same kind of refusal.
     pub(super) refused: u32,
+    /// Attempts at recipients that do not exist.
+    pub(super) unknown: u32,
     pub(super) bounced: bool,
+}
+
+impl Trial {
+    fn of(of: &Observation) -> Self {
+        Self {
+            of: *of,
+            attempts: 1,
+            refused: u32::from(is_refusal(of.signal)),
+            unknown: u32::from(of.unknown_recipient),
+            bounced: of.outcome == Outcome::Bounced,
+        }
+    }
 }
 
 /// Puts the attempts of one second, in [`content_order`], together to trials, in the order of those that decide.
 pub(super) fn group(second: &[Observation], trials: &mut Vec<Trial>) {
     trials.clear();
     if let [only] = second {
-        let refused = u32::from(is_refusal(only.signal));
-        trials.push(Trial { of: *only, attempts: 1, refused, bounced: only.outcome == Outcome::Bounced });
+        trials.push(Trial::of(only));
         return;
     }
     let mut taken: Vec<(usize, Trial)> = Vec::with_capacity(second.len());
     let mut index: foldhash::HashMap<(u64, Platform, u32), usize> = foldhash::HashMap::default();
     for (at, observation) in second.iter().enumerate() {
-        let single = Trial {
-            of: *observation,
-            attempts: 1,
-            refused: u32::from(is_refusal(observation.signal)),
-            bounced: observation.outcome == Outcome::Bounced,
-        };
+        let single = Trial::of(observation);
         if observation.queue == 0 {
             taken.push((at, single));
             continue;
@@ -133,9 +143,10 @@ pub(super) fn group(second: &[Observation], trials: &mut Vec<Trial>) {
             std::collections::hash_map::Entry::Occupied(slot) => {
                 let (decides_at, trial) = &mut taken[*slot.get()];
                 trial.attempts += 1;
+                trial.unknown += single.unknown;
                 if observation.signal < trial.of.signal {
-                    let (attempts, stated) = (trial.attempts, trial.of.stated);
-                    *trial = Trial { attempts, ..single };
+                    let (attempts, unknown, stated) = (trial.attempts, trial.unknown, trial.of.stated);
+                    *trial = Trial { attempts, unknown, ..single };
                     trial.of.stated |= stated;
                     *decides_at = at;
                 } else if observation.signal == trial.of.signal {

@@ -18,6 +18,7 @@ use crate::text::{escape_controls, lower};
 
 use super::clock::answered_at;
 use super::judge::{Judged, answering_host, judge};
+use super::others::{Other, Others};
 use super::senders::{Left, message};
 use super::skew::Skews;
 use super::told::{Told, fingerprint, fingerprints};
@@ -171,18 +172,46 @@ impl Counted {
 pub struct Aside {
     input: u32,
     fingerprints: [Option<u64>; 2],
-    /// `None`: another provider's.
-    counted: Option<Counted>,
+    attempt: Whose,
 }
 
 impl Aside {
     /// Counts it, unless a log has told it.
-    pub fn settle(&self, told: &Told, tables: &mut Tables, trials: &mut Trials, inputs: &mut [InputStats]) {
+    pub fn settle(
+        &self,
+        told: &Told,
+        tables: &mut Tables,
+        trials: &mut Trials,
+        others: &mut Others,
+        inputs: &mut [InputStats],
+    ) {
         let stats = &mut inputs[self.input as usize];
-        match self.counted {
-            _ if told.has_any(&self.fingerprints) => stats.held_back += 1,
-            Some(counted) => counted.add(tables, trials, stats),
-            None => stats.other_attempts += 1,
+        if told.has_any(&self.fingerprints) {
+            stats.held_back += 1;
+        } else {
+            self.attempt.add(tables, trials, others, stats);
+        }
+    }
+}
+
+/// Whose attempt it is, ready to be counted.
+#[derive(Clone, Copy, Debug)]
+enum Whose {
+    Microsoft(Counted),
+    /// Another provider's; with what is known of it where it has a time.
+    Other(Option<Other>),
+}
+
+impl Whose {
+    fn add(&self, tables: &mut Tables, trials: &mut Trials, others: &mut Others, stats: &mut InputStats) {
+        match self {
+            Self::Microsoft(counted) => counted.add(tables, trials, stats),
+            Self::Other(other) => {
+                stats.other_attempts += 1;
+                if let Some(other) = other {
+                    others.add(*other);
+                }
+            }
         }
     }
 }
@@ -210,6 +239,7 @@ pub struct Worker<'e> {
     context: Context<'e>,
     pub tables: Tables,
     pub trials: Trials,
+    pub others: Others,
     pub asides: Vec<Aside>,
     pub sightings: Vec<Sighting>,
     pub skews: Skews,
@@ -232,6 +262,7 @@ impl<'e> Worker<'e> {
             context,
             tables: Tables::new(context.by_time),
             trials: Trials::default(),
+            others: Others::default(),
             asides: Vec::new(),
             sightings: Vec::new(),
             skews: Skews::default(),
@@ -280,19 +311,17 @@ impl<'e> Worker<'e> {
                     if let Some(told) = self.context.told {
                         told.add(fingerprint(attempt));
                     }
-                    match self.counted(input, offset, attempt) {
-                        Some(counted) => {
-                            self.compare_clocks(attempt);
-                            counted.add(&mut self.tables, &mut self.trials, stats);
-                        }
-                        None => stats.other_attempts += 1,
+                    let whose = self.whose(input, offset, attempt);
+                    if matches!(whose, Whose::Microsoft(_)) {
+                        self.compare_clocks(attempt);
                     }
+                    whose.add(&mut self.tables, &mut self.trials, &mut self.others, stats);
                 }
             }
             Record::Retold(attempt) => {
                 if self.context.filter.holds_time(attempt.time) {
-                    let counted = self.counted(input, offset, attempt);
-                    self.asides.push(Aside { input, fingerprints: fingerprints(attempt), counted });
+                    let whose = self.whose(input, offset, attempt);
+                    self.asides.push(Aside { input, fingerprints: fingerprints(attempt), attempt: whose });
                 }
             }
             Record::HeldBack { time } => {
@@ -308,9 +337,15 @@ impl<'e> Worker<'e> {
         }
     }
 
-    /// `None`: another provider's.
-    fn counted(&mut self, input: u32, offset: u64, attempt: &Attempt<'_>) -> Option<Counted> {
-        let judged = judge(attempt)?;
+    fn whose(&mut self, input: u32, offset: u64, attempt: &Attempt<'_>) -> Whose {
+        let Some(judged) = judge(attempt) else {
+            let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
+            return Whose::Other(second.map(|second| Other {
+                source: self.source_id(attempt),
+                second,
+                is_delivered: attempt.outcome == Outcome::Delivered,
+            }));
+        };
         let is_accepted = judged.verdict.class == Class::Accepted;
         // A domain's own fault needs the domain; for the rest it is worth no memory unless it is asked for.
         let by_sender = !self.context.filter.sender_domain.is_empty();
@@ -324,7 +359,7 @@ impl<'e> Worker<'e> {
         if !is_accepted && let Answer::Text(text) = attempt.answer {
             self.tables.example(verdict, input, offset, text);
         }
-        Some(Counted {
+        Whose::Microsoft(Counted {
             key: CellKey {
                 bucket: 0,
                 source: self.source_id(attempt),

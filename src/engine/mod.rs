@@ -7,6 +7,7 @@ mod events;
 mod follow;
 mod judge;
 mod options;
+mod others;
 mod prepare;
 mod run;
 mod senders;

@@ -16,6 +16,7 @@ use crate::source::{Chunks, Compression, Location, open_stream};
 
 use super::collect::{Aside, Context, InputStats, Task, Worker};
 use super::options::Options;
+use super::others::Others;
 use super::prepare::{Inputs, Prepared, Stream, prepare};
 use super::senders::{Sender, Senders};
 use super::skew::Skews;
@@ -28,6 +29,8 @@ use super::twice::{Firsts, Left, Sighting, compare, leaves_out, sift};
 pub struct Totals {
     pub tables: Tables,
     pub trials: Trials,
+    /// Other providers' attempts.
+    pub others: Others,
     pub inputs: Vec<InputStats>,
     /// Counted once all logs are read.
     asides: Vec<Aside>,
@@ -80,6 +83,7 @@ impl Run {
         let totals = Totals {
             tables: Tables::new(by_time),
             trials: Trials::default(),
+            others: Others::default(),
             inputs: vec![InputStats::default(); inputs.len()],
             asides: Vec::new(),
             sightings: Vec::new(),
@@ -145,6 +149,7 @@ impl Run {
         let mut totals = self.lock();
         totals.tables = Tables::new(self.by_time);
         totals.trials = Trials::default();
+        totals.others = Others::default();
         totals.inputs.fill(InputStats::default());
         totals.asides.clear();
         totals.skews = Skews::default();
@@ -249,9 +254,9 @@ impl Run {
 
     fn settle_asides(&self, totals: &mut Totals) {
         let Some(told) = &self.told else { return };
-        let Totals { tables, trials, inputs, asides, .. } = totals;
+        let Totals { tables, trials, others, inputs, asides, .. } = totals;
         for aside in asides.drain(..) {
-            aside.settle(told, tables, trials, inputs);
+            aside.settle(told, tables, trials, others, inputs);
         }
     }
 
@@ -340,6 +345,7 @@ impl Run {
         let mut totals = self.lock();
         totals.tables.merge(worker.tables.take());
         totals.trials.append(&mut worker.trials);
+        totals.others.append(&mut worker.others);
         totals.asides.append(&mut worker.asides);
         totals.skews.merge(mem::take(&mut worker.skews));
         totals.sightings.append(&mut worker.sightings);

@@ -12,13 +12,15 @@ use crate::aggregate::{
 };
 use crate::attribute::known_as;
 use crate::detect::{
-    self, Family, LineRef, Observation, Onset, OnsetChange, OnsetStatus, ReplyNames, SourceNames,
+    self, Family, LineRef, Observation, Onset, OnsetChange, OnsetStatus, OtherProviders, ReplyNames,
+    SourceNames,
 };
-use crate::microsoft::{Platform, Signal};
+use crate::microsoft::{Class, Platform, Signal};
 use crate::record::{Outcome, Time};
 use crate::text::escape_controls;
 
 use super::collect::InputStats;
+use super::others::{Other, Others};
 use super::run::{Run, Totals};
 use super::trials::{Pass, Trials};
 
@@ -33,16 +35,34 @@ pub struct Detected {
 impl Detected {
     /// Looks at the whole history.
     pub fn of(run: &Run) -> Self {
-        let (ids, trials, end) = {
-            let totals = run.lock();
-            let tables = run.names.lock();
-            let learned = learn(&totals.tables, &tables);
-            (Ids::new(run, &tables, &learned, &totals.trials), totals.trials.clone(), range_end(&totals))
-        };
+        let History { ids, trials, others, end } = History::of(run);
         let detector = ids.detect(&trials, end, run);
-        let found = detect::conclude(detector, &ids.contents, None);
+        let others = ids.other_providers(&trials, others);
+        let found = detect::conclude(detector, &ids.contents, Some(&others));
         let change = |(kind, at, onset)| OnsetChange { kind, at: Time::from_seconds(at), onset };
         Self { onsets: found.onsets, changes: found.changes.into_iter().map(change).collect() }
+    }
+}
+
+/// What the detection looks at.
+struct History {
+    ids: Ids,
+    trials: Trials,
+    others: Others,
+    end: i64,
+}
+
+impl History {
+    fn of(run: &Run) -> Self {
+        let totals = run.lock();
+        let tables = run.names.lock();
+        let learned = learn(&totals.tables, &tables);
+        Self {
+            ids: Ids::new(run, &tables, &learned, &totals.trials),
+            trials: totals.trials.clone(),
+            others: totals.others.clone(),
+            end: range_end(&totals),
+        }
     }
 }
 
@@ -107,6 +127,7 @@ struct Kind {
     platform: Platform,
     signal: Signal,
     stated: bool,
+    unknown_recipient: bool,
     outcome: Outcome,
     reply: u32,
 }
@@ -183,6 +204,7 @@ impl Ids {
                     platform: v.platform,
                     signal: v.signal,
                     stated: v.stated,
+                    unknown_recipient: v.class == Class::Recipient,
                     outcome: v.outcome,
                     reply,
                 }
@@ -220,6 +242,25 @@ impl Ids {
             whole.merge(part);
         }
         whole
+    }
+
+    /// The attempts at other providers, with those of which only the recipient domain could have told that they are
+    /// Microsoft's.
+    fn other_providers(&self, trials: &Trials, mut others: Others) -> OtherProviders {
+        let passes = trials.passes.iter().map(|(_, pass)| (pass, Outcome::Delivered));
+        let refusals = trials.refusals.iter().map(|(_, refusal)| (&refusal.pass, refusal.outcome));
+        for (pass, outcome) in passes.chain(refusals) {
+            if self.kinds[pass.verdict as usize].if_domain_does && !self.belongs[pass.domain as usize] {
+                let is_delivered = outcome == Outcome::Delivered;
+                others.add(Other { source: pass.source, second: pass.second, is_delivered });
+            }
+        }
+        // An attempt that came after the names were looked at is for the next time.
+        let entries = others.entries().map(|(source, slot, attempts, accepted)| {
+            let identity = source.and_then(|id| self.identities.get(id as usize).copied());
+            (identity, slot, attempts, accepted)
+        });
+        OtherProviders::new(others.width(), entries)
     }
 
     fn observations(&self, trials: &Trials, own: &Positions) -> Vec<Observation> {
@@ -261,6 +302,7 @@ impl Ids {
             sender_domain: 0,
             signal: kind.signal,
             stated: kind.stated,
+            unknown_recipient: kind.unknown_recipient,
             queue: u64::from(pass.queue),
             reply: kind.reply,
             outcome: kind.outcome,
