@@ -93,6 +93,9 @@ pub struct OnsetsArgs {
     /// Print nothing where nothing of this kind is active at the end
     #[arg(long, value_enum, value_name = "WHAT")]
     pub only_if: Option<Active>,
+    /// Show the arithmetic of one event instead: its number in the list, from 1, or its id
+    #[arg(long, value_name = "N", conflicts_with_all = ["format", "only_if"])]
+    pub explain_onset: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
 }
@@ -281,6 +284,7 @@ pub enum OnsetsFormat {
     Text,
     Json,
     Ndjson,
+    Csv,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

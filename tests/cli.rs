@@ -428,3 +428,35 @@ fn a_filter_word_that_does_not_exist_is_an_error_not_an_empty_result() {
         output(eopwatch().args(["summary", option, word]).arg(&sample), 0);
     }
 }
+
+#[test]
+fn onsets_as_a_table_and_one_of_them_number_by_number() {
+    let out = output(eopwatch().args(["onsets", "--format", "csv"]).arg(story()), 0);
+    let csv = String::from_utf8(out.stdout).expect("UTF-8");
+    let header: Vec<&str> = csv.lines().next().expect("a header").split(',').collect();
+    let out = output(eopwatch().args(["onsets", "--format", "ndjson"]).arg(story()), 0);
+    let line = String::from_utf8(out.stdout).expect("UTF-8").lines().next().expect("a change").to_owned();
+    let fields: Value = serde_json::from_str(&line).expect("JSON");
+    // A line says what happened and when, and has all fields of the object.
+    assert_eq!(fields.as_object().expect("an object").len(), header.len() + 2);
+    let mut at = 0;
+    for field in &header {
+        at +=
+            line[at..].find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("{field} comes in its order"));
+    }
+    assert_eq!(csv.lines().count(), 4);
+    assert!(csv.contains(r#","[""consumer""]","#), "what has parts is JSON in its cell: {csv}");
+
+    let explained = |which: &str| {
+        let mut command = eopwatch();
+        command.args(["onsets", "--explain-onset", which]).arg(story());
+        String::from_utf8(output(&mut command, 0).stdout).expect("UTF-8")
+    };
+    let first = explained("1");
+    let id = csv.lines().nth(1).and_then(|line| line.split(',').next()).expect("an id");
+    assert!(first.starts_with(&format!("Event {id} of source 203.0.113.25\n")), "{first}");
+    assert!(first.contains("ln A = ") && first.contains(": cleared 2026-"), "{first}");
+    assert_eq!(explained(id), first);
+    let out = output(eopwatch().args(["onsets", "--explain-onset", "4"]).arg(story()), 2);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("there are 1 to 3"));
+}

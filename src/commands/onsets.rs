@@ -1,7 +1,8 @@
 //! `eopwatch onsets`
 
+use crate::aggregate::Snapshot;
 use crate::cli::{OnsetsArgs, OnsetsFormat};
-use crate::engine::Run;
+use crate::engine::{Run, arithmetic};
 use crate::export;
 
 use super::options::{config, options};
@@ -11,13 +12,33 @@ use super::output::{self, Failure};
 pub fn run(args: &OnsetsArgs) -> Result<u8, Failure> {
     let run = Run::new(options(&args.read, &config(&args.read)?, false)?, false);
     let snapshot = run.batch();
+    if let Some(which) = &args.explain_onset {
+        let text = explain(&run, &snapshot, which)?;
+        output::write(crate::text::masked(text, args.read.mask).as_bytes(), args.output.as_deref())?;
+        return Ok(output::status(&snapshot, &args.read));
+    }
     if args.only_if.is_none_or(|what| output::is_active(&snapshot, what)) {
         let text = match args.format {
             OnsetsFormat::Text => export::text::onsets(&snapshot),
             OnsetsFormat::Json => export::json::onsets(&snapshot),
+            OnsetsFormat::Csv => export::csv::onsets(&snapshot),
             OnsetsFormat::Ndjson => snapshot.changes.iter().map(export::json::onset_change).collect(),
         };
         output::write(crate::text::masked(text, args.read.mask).as_bytes(), args.output.as_deref())?;
     }
     Ok(output::status(&snapshot, &args.read))
+}
+
+/// The arithmetic of the event with this id, or with this number in the list.
+fn explain(run: &Run, snapshot: &Snapshot, which: &str) -> Result<String, Failure> {
+    let by_number = || which.parse::<usize>().ok()?.checked_sub(1).and_then(|at| snapshot.onsets.get(at));
+    let onset = snapshot.onsets.iter().find(|onset| onset.id == which).or_else(by_number);
+    onset.and_then(|onset| arithmetic(run, onset)).ok_or_else(|| {
+        let there = match snapshot.onsets.len() {
+            0 => "there is none".to_owned(),
+            1 => "there is one: 1".to_owned(),
+            n => format!("there are 1 to {n}"),
+        };
+        Failure::Usage(format!("no event {which} in the list of onsets ({there}, or the id of one)"))
+    })
 }

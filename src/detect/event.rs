@@ -6,7 +6,8 @@ use crate::microsoft::Platform;
 use crate::record::Outcome;
 
 use super::Settings;
-use super::key::{Alarm, Counts, Excursion, add_reply, gain, usual_share};
+use super::explain::Gain;
+use super::key::{Alarm, Counts, Excursion, add_reply, usual_share};
 use super::onset::{Backoff, Basis, Family, Takeover};
 use super::trial::{LineRef, Trial};
 
@@ -136,8 +137,21 @@ pub struct Event {
     pub(super) per_minute_before: Option<f64>,
     waiting: HashSet<u64, foldhash::fast::FixedState>,
     look_again_at: f64,
+    narrowed: Option<Gain>,
     clear_sum: f64,
     since: Option<i64>,
+}
+
+/// How far an event is from its clear.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clearing {
+    pub(super) counts: Counts,
+    /// The share of refusals while it goes on, at least.
+    pub(super) qa: f64,
+    /// The share that is usual.
+    pub(super) pc: f64,
+    pub(super) sum: f64,
+    pub(super) since: Option<i64>,
 }
 
 /// What a trial did to an event.
@@ -196,6 +210,7 @@ impl Event {
             per_minute_before: None,
             waiting: HashSet::default(),
             look_again_at: counts.n * 2.0,
+            narrowed: None,
             clear_sum: 0.0,
             since: None,
         }
@@ -281,13 +296,13 @@ impl Event {
         }
         if self.counts.n >= self.look_again_at {
             self.look_again_at = self.counts.n * 2.0;
-            if let Some(place) = self.narrower() {
-                self.scope = Scope(vec![place]);
+            if let Some(gain) = self.narrower() {
+                self.scope = Scope(vec![gain.place]);
+                self.narrowed = Some(gain);
                 return Effect::Narrowed;
             }
         }
-        let qa = (0.6 * self.counts.share()).clamp(0.08, 0.9);
-        let pc = self.p0.max(0.01).min(qa / 2.0);
+        let Clearing { qa, pc, .. } = self.clearing();
         if refused {
             self.clear_sum = (self.clear_sum - (qa / pc).ln()).max(0.0);
             if self.clear_sum <= 0.0 {
@@ -307,6 +322,17 @@ impl Event {
             }
         }
         Effect::None
+    }
+
+    pub(super) fn clearing(&self) -> Clearing {
+        let qa = (0.6 * self.counts.share()).clamp(0.08, 0.9);
+        let pc = self.p0.max(0.01).min(qa / 2.0);
+        Clearing { counts: self.counts, qa, pc, sum: self.clear_sum, since: self.since }
+    }
+
+    /// The place that it turned out to be about.
+    pub(super) fn narrowed(&self) -> Option<Gain> {
+        self.narrowed
     }
 
     fn count_place(&mut self, place: Place, now: i64, refused: bool, delivered: bool) {
@@ -340,7 +366,7 @@ impl Event {
     }
 
     /// One forest or domain that explains it all, if the event covers more than that.
-    fn narrower(&self) -> Option<Place> {
+    fn narrower(&self) -> Option<Gain> {
         if !matches!(self.scope.0.as_slice(), [Place::Platform(_)]) {
             return None;
         }
@@ -348,7 +374,8 @@ impl Event {
         self.places.iter().find_map(|tally| {
             let inside = Counts { n: tally.trials as f64, k: tally.refusals as f64 };
             let outside = self.counts.minus(inside);
-            (inside.k > 0.7 * self.counts.k && gain(inside, outside, self.p0) > 3.0).then_some(tally.place)
+            let gain = Gain { place: tally.place, inside, outside, p0: self.p0 };
+            (inside.k > 0.7 * self.counts.k && gain.value() > 3.0).then_some(gain)
         })
     }
 

@@ -3,7 +3,7 @@
 use super::trial::LineRef;
 
 /// The shares of refusals that are looked for.
-const SHARES: [f64; 4] = [0.08, 0.2, 0.45, 0.9];
+pub(super) const SHARES: [f64; 4] = [0.08, 0.2, 0.45, 0.9];
 /// Above this many trials the baseline is halved, so that it can follow.
 const BASELINE_LIMIT: f64 = 20_000.0;
 /// Points of the hull that are kept.
@@ -229,7 +229,7 @@ impl Excursion {
     }
 
     /// The shares that are far enough from the usual one.
-    fn looks_for(&self, q: f64) -> bool {
+    pub(super) fn looks_for(&self, q: f64) -> bool {
         q >= 2.0 * self.p0 || (q == 0.9 && q > self.p0)
     }
 
@@ -272,7 +272,7 @@ impl Excursion {
     }
 
     /// ln of the mean over the shares of exp(sum).
-    fn evidence(&self) -> f64 {
+    pub(super) fn evidence(&self) -> f64 {
         let sums = || SHARES.iter().zip(self.sums).filter(|(q, _)| self.looks_for(**q)).map(|(_, s)| s);
         let greatest = sums().fold(0.0, f64::max);
         let total: f64 = sums().map(|s| (s - greatest).exp()).sum();
@@ -302,18 +302,36 @@ impl Excursion {
     fn change_point(&self) -> Candidate {
         let mut best = (f64::NEG_INFINITY, self.hull[0]);
         for candidate in &self.hull {
-            let since = Counts { n: self.counts.n - candidate.n, k: self.counts.k - candidate.k };
-            let q = since.share().min(0.97);
-            if q <= 0.0 {
-                continue;
-            }
-            let score =
-                since.k * (q / self.p0).ln() + (since.n - since.k) * ((1.0 - q) / (1.0 - self.p0)).ln();
-            if score > best.0 {
+            if let Some(score) = self.score(candidate)
+                && score > best.0
+            {
                 best = (score, *candidate);
             }
         }
         best.1
+    }
+
+    /// How well "since then" explains the trials.
+    fn score(&self, candidate: &Candidate) -> Option<f64> {
+        let since = Counts { n: self.counts.n - candidate.n, k: self.counts.k - candidate.k };
+        let q = since.share().min(0.97);
+        (q > 0.0)
+            .then(|| since.k * (q / self.p0).ln() + (since.n - since.k) * ((1.0 - q) / (1.0 - self.p0)).ln())
+    }
+
+    /// The candidates for the change point, with their scores.
+    pub(super) fn candidates(&self) -> Vec<(Candidate, f64)> {
+        self.hull.iter().filter_map(|c| Some((*c, self.score(c)?))).collect()
+    }
+
+    /// By share, as in [`SHARES`].
+    pub(super) fn sums(&self) -> [f64; 4] {
+        self.sums
+    }
+
+    /// Of a busy candidate the share that is looked for, and the new evidence.
+    pub(super) fn patience(&self) -> Option<(f64, f64)> {
+        self.patience.map(|p| (p.q, p.sum))
     }
 }
 

@@ -6,6 +6,7 @@
 //! in `docs/detection.md`.
 
 mod event;
+mod explain;
 mod key;
 mod link;
 mod onset;
@@ -17,6 +18,7 @@ mod trial;
 mod tests;
 
 pub use event::{Attempts, Event, Place, PlaceTally, Scope};
+pub use explain::explain;
 pub use link::{OtherProviders, link};
 pub use onset::{
     Backoff, Basis, ChangeKind, Family, FirstLine, Onset, OnsetChange, OnsetStatus, Reading, Spread,
@@ -68,11 +70,24 @@ pub struct Detector {
     index: foldhash::HashMap<u32, usize>,
     /// Of the range, where it is known.
     end: i64,
+    /// The sources write down what they compute.
+    traces: bool,
 }
 
 impl Detector {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, sources: Vec::new(), index: foldhash::HashMap::default(), end: i64::MIN }
+        Self {
+            settings,
+            sources: Vec::new(),
+            index: foldhash::HashMap::default(),
+            end: i64::MIN,
+            traces: false,
+        }
+    }
+
+    /// One whose events can be explained.
+    fn tracing(settings: Settings) -> Self {
+        Self { traces: true, ..Self::new(settings) }
     }
 
     /// Has seen a whole range, whose observations it puts in order.
@@ -94,9 +109,9 @@ impl Detector {
 
     /// Takes an attempt. Those of one source must come in [`content_order`]; sources may alternate freely.
     pub fn push(&mut self, observation: &Observation) {
-        let sources = &mut self.sources;
+        let (sources, traces) = (&mut self.sources, self.traces);
         let at = *self.index.entry(observation.source).or_insert_with(|| {
-            sources.push(Source::new(observation.source));
+            sources.push(Source::new(observation.source, traces));
             sources.len() - 1
         });
         sources[at].push(observation, &self.settings);

@@ -7,7 +7,8 @@ use foldhash::fast::FixedState;
 use crate::microsoft::{Platform, Signal};
 
 use super::event::{Attempts, Effect, Event, Place};
-use super::key::{Alarm, Counts, Key, Level, Step, gain};
+use super::explain::{Came, Finding, Gain, Trace};
+use super::key::{Alarm, Counts, Key, Level, Step};
 use super::onset::Family;
 use super::trial::{Observation, Trial, group};
 use super::{Change, ChangeKind, Settings};
@@ -120,10 +121,12 @@ pub(super) struct Source {
     pub(super) events: Vec<Event>,
     active: Vec<usize>,
     pub(super) changes: Vec<Change>,
+    /// Only where an event is to be explained.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 impl Source {
-    pub(super) fn new(id: u32) -> Self {
+    pub(super) fn new(id: u32, traces: bool) -> Self {
         Self {
             id,
             first: None,
@@ -143,6 +146,7 @@ impl Source {
             events: Vec::new(),
             active: Vec::new(),
             changes: Vec::new(),
+            trace: traces.then(Box::default),
         }
     }
 
@@ -291,8 +295,12 @@ impl Source {
             self.in_event(at, places, trial, refused, counts, settings);
         } else if refused && trial.of.stated && family == Family::Block {
             let last_day = self.recent.get(&(family, places[0])).map(|r| r.day_before(trial.of.second));
-            if last_day.unwrap_or_default().attempts < settings.stated_below {
+            let last_day = last_day.unwrap_or_default().attempts;
+            if last_day < settings.stated_below {
                 self.stated(family, places[0], trial, platform_before);
+                if let Some(trace) = &mut self.trace {
+                    trace.stated(self.events.len() - 1, last_day);
+                }
             }
         }
         for place in places {
@@ -317,7 +325,7 @@ impl Source {
             return;
         }
         let level = Level {
-            floor: if family == Family::Block { 0.002 } else { 0.005 },
+            floor: floor(family),
             threshold: self.threshold(trial.of.second, settings),
             patience: 600,
         };
@@ -350,6 +358,9 @@ impl Source {
                 key
             };
             let raised = key.step(&step, level);
+            if let Some(trace) = &mut self.trace {
+                trace.took(family, *place, key, &step);
+            }
             if alarm.is_none() {
                 alarm = raised.map(|a| (*place, a));
             }
@@ -438,7 +449,7 @@ impl Source {
             || Counts { n: f64::from(self.passes.get(&place).map_or(0, |p| p.n)), k: 0.0 },
             |k| k.baseline,
         );
-        let usual = Event::usual(key.baseline, 0.002);
+        let usual = Event::usual(key.baseline, floor(family));
         let step = Step {
             second: trial.of.second,
             refused: true,
@@ -488,13 +499,26 @@ impl Source {
         if family == Family::Throttle && self.is_one_tenant(place, settings) {
             return;
         }
-        let scope = self.scope_of(family, place);
-        let running = self.trials_a_day(trial.of.second) * 3.0;
+        let (scope, gains) = self.scope_of(family, place);
+        let trials_a_day = self.trials_a_day(trial.of.second);
+        let running = trials_a_day * 3.0;
         let ratio = (alarm.evidence.exp() / running).max(1.0);
         let confidence = (1.0 - 1.0 / ratio).clamp(0.0, 0.9999);
         let Some(key) = self.keys.get(&(family, place)) else { return };
         let Some(excursion) = key.excursion.as_deref() else { return };
         let mut event = Event::new(self.id, family, scope, alarm, excursion, trial.of.second, confidence);
+        let finding = self.trace.is_some().then(|| Finding {
+            family,
+            place,
+            scope,
+            at: trial.of.second,
+            alarm: *alarm,
+            baseline: key.baseline,
+            floor: floor(family),
+            excursion: excursion.clone(),
+            trials_a_day,
+            gains,
+        });
         self.seed_places(&mut event, platform);
         let stated = self.active.iter().copied().find(|at| {
             let e = &self.events[*at];
@@ -503,6 +527,7 @@ impl Source {
         if let Some(at) = stated {
             self.forget(family, platform);
             self.events[at].agree(confidence);
+            self.write_down(at, Came::Agreed, finding);
             self.tell(ChangeKind::Scope, trial.of.second, at);
             return;
         }
@@ -526,6 +551,7 @@ impl Source {
         }
         let Some(at) = related else {
             self.begin(event, trial);
+            self.write_down(self.events.len() - 1, Came::Began, finding);
             return;
         };
         let active = &mut self.events[at];
@@ -547,6 +573,13 @@ impl Source {
                 }
             }
             self.tell(ChangeKind::Scope, trial.of.second, at);
+            self.write_down(at, Came::Joined, finding);
+        }
+    }
+
+    fn write_down(&mut self, event: usize, came: Came, finding: Option<Finding>) {
+        if let (Some(trace), Some(finding)) = (&mut self.trace, finding) {
+            trace.found(event, came, finding);
         }
     }
 
@@ -588,35 +621,36 @@ impl Source {
         }
     }
 
-    fn scope_of(&self, family: Family, place: Place) -> Place {
+    /// The narrowest place that explains an alarm, and the places that were weighed.
+    fn scope_of(&self, family: Family, place: Place) -> (Place, Vec<Gain>) {
         let platform = place.platform();
         let whole = Place::Platform(platform);
-        match place {
-            Place::Sender(_) => place,
-            Place::Forest(_) | Place::Domain(_) => {
-                let Some(key) = self.keys.get(&(family, place)) else { return whole };
-                let Some(excursion) = key.excursion.as_deref() else { return whole };
+        let excursion = |place| self.keys.get(&(family, place)).and_then(|key| key.excursion.as_deref());
+        let gain = match place {
+            Place::Sender(_) => return (place, Vec::new()),
+            Place::Forest(_) | Place::Domain(_) => excursion(place).map(|inside| {
                 let now = self.running.get(&(family, platform)).copied().unwrap_or_default();
-                let outside = now.minus(excursion.platform_before).minus(excursion.counts);
-                if gain(excursion.counts, outside, excursion.p0) > 2.0 { place } else { whole }
-            }
-            Place::Platform(_) => {
-                let Some(all) = self.keys.get(&(family, whole)).and_then(|k| k.excursion.as_deref()) else {
-                    return whole;
-                };
-                // With 70 % of the refusals there is one at most: the order of the map does not matter.
+                let outside = now.minus(inside.platform_before).minus(inside.counts);
+                Gain { place, inside: inside.counts, outside, p0: inside.p0 }
+            }),
+            // With 70 % of the refusals there is hardly more than one.
+            Place::Platform(_) => excursion(whole).and_then(|all| {
                 self.keys
                     .iter()
                     .filter(|((of, p), _)| *of == family && p.platform() == platform && *p != whole)
-                    .find(|(_, key)| {
-                        key.excursion.as_deref().is_some_and(|inside| {
-                            inside.counts.k >= 0.7 * all.counts.k
-                                && gain(inside.counts, all.counts.minus(inside.counts), all.p0) > 2.0
-                        })
+                    .filter_map(|((_, p), key)| Some((*p, key.excursion.as_deref()?.counts)))
+                    .filter(|(_, inside)| inside.k >= 0.7 * all.counts.k)
+                    .map(|(place, inside)| Gain {
+                        place,
+                        inside,
+                        outside: all.counts.minus(inside),
+                        p0: all.p0,
                     })
-                    .map_or(whole, |((_, p), _)| *p)
-            }
-        }
+                    .max_by(|a, b| a.value().total_cmp(&b.value()))
+            }),
+        };
+        let scope = gain.filter(|gain| gain.value() > 2.0).map_or(whole, |gain| gain.place);
+        (scope, gain.into_iter().collect())
     }
 
     fn remember_volume(&mut self, trial: &Trial) {
@@ -678,6 +712,11 @@ impl Source {
         let minutes = (event.last_attempt - event.start) as f64 / 60.0;
         (minutes >= 1.0).then(|| event.during.attempts as f64 / minutes)
     }
+}
+
+/// The least share of refusals that counts as usual.
+fn floor(family: Family) -> f64 {
+    if family == Family::Block { 0.002 } else { 0.005 }
 }
 
 fn top(event: &Event) -> Option<u32> {

@@ -527,3 +527,77 @@ fn one_cause_on_both_platforms_is_one_event() {
     assert_eq!(found.onsets[0].platform, None);
     assert!(found.onsets[0].during.refused >= 998, "{:?}", found.onsets[0].during);
 }
+
+/// The example of the method's description: a thousand passes in a day, then refusals at these seconds, with passes
+/// between where `mixed`.
+fn worked_example(mixed: bool) -> String {
+    let mut mail = Mail::default();
+    for i in 0..1000 {
+        mail.add(T0 + i * 86, Signal::Pass);
+    }
+    for i in 0..3 {
+        mail.add(T0 + DAY + i * 10, Signal::Block);
+        if mixed && i < 2 {
+            mail.add(T0 + DAY + i * 10 + 5, Signal::Pass);
+        }
+    }
+    let end = T0 + DAY + 3600;
+    let id = mail.detect(end).onsets.remove(0).id;
+    assert_eq!(explain(&mut mail.list, &Test, Settings::default(), end, "another"), None);
+    explain(&mut mail.list, &Test, Settings::default(), end, &id).expect("explained")
+}
+
+#[test]
+fn the_worked_example_is_shown_step_by_step() {
+    let text = worked_example(false);
+    for part in [
+        "series block, key the consumer platform",
+        "N = 1000 trials, K = 0 refused; u = K + 0.5 = 0.5; (u + sqrt u) / (N + 30) = 0.001172, within 0.002 and 0.5: \
+         p0 = 0.002000",
+        "ln A = 12.61",
+        "a refusal adds ln(q / p0) = +3.689, +4.605, +5.416, +6.109",
+        "1 refused    7.378    9.210   10.832   12.218         11.10",
+        "1 refused   11.067   13.816   16.248   18.328         17.07",
+        "3 refusals (at least 3), 17.07 >= 12.61",
+        "3 of 3 refused since",
+        "scope     the consumer platform",
+        "\nClear: 3 of 3 trials inside refused; qa = clamp(0.6 x 1.000, 0.08, 0.9) = 0.600, pc = 0.0100",
+        "C = 0.00, since: not set",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+    let mixed = worked_example(true);
+    for part in [
+        "a pass adds ln((1 - q) / (1 - p0)) = -0.081, -0.221, -0.596, -2.301",
+        "1 refused   10.904   13.373   15.057   13.727         14.05",
+    ] {
+        assert!(mixed.contains(part), "{part:?} in {mixed}");
+    }
+}
+
+#[test]
+fn the_arithmetic_tells_scope_clear_and_microsofts_words() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 2000, pass);
+    mail.steady(begin, begin + 4 * 3600, 2000, |_| Signal::Pass);
+    for o in mail.list.iter_mut().filter(|o| o.second >= begin && o.second < begin + 7200 && o.forest == 2) {
+        (o.signal, o.reply, o.outcome) = (Signal::Block, 1, Outcome::Bounced);
+    }
+    let end = begin + 4 * 3600;
+    let onset = mail.detect(end).onsets.remove(0);
+    let text = explain(&mut mail.list, &Test, Settings::default(), end, &onset.id).expect("explained");
+    assert!(text.contains("gain      only the datacenters nam11: inside 3 of "), "{text}");
+    assert!(text.contains("scope     the datacenters nam11"), "{text}");
+    assert!(text.contains(&format!(": cleared {};", onset.cleared_at.expect("cleared"))), "{text}");
+
+    let mut few = Mail::default();
+    few.add(T0, Signal::Block).stated = true;
+    let id = few.detect(T0 + DAY).onsets.remove(0).id;
+    let text = explain(&mut few.list, &Test, Settings::default(), T0 + DAY, &id).expect("explained");
+    assert!(
+        text.contains("fewer than 20 attempts were made there in the day before; there were 0"),
+        "{text}"
+    );
+    assert!(!text.contains("Alarm"), "{text}");
+}

@@ -23,4 +23,4 @@ pub use events::{Event, events};
 pub use options::Options;
 pub use run::Run;
 pub use session::{LineList, LogLine, Session};
-pub use summary::Detected;
+pub use summary::{Detected, arithmetic};

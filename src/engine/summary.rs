@@ -44,6 +44,25 @@ impl Detected {
     }
 }
 
+/// How an event came about, number by number: the detector runs once more over its source.
+pub fn arithmetic(run: &Run, onset: &Onset) -> Option<String> {
+    let History { ids, trials, end, .. } = History::of(run);
+    let is_own = |label: &Label| {
+        (&label.ip, &label.name) == (&onset.source_ip, &onset.source_name)
+            && (label.ip.is_some() || label.host == onset.host)
+    };
+    let own = (0..).zip(&ids.contents.sources).filter(|(_, label)| is_own(label));
+    own.map(|(source, _)| source).find_map(|source: u32| {
+        let is_of = |pass: &Pass| ids.identities[pass.source as usize] == source;
+        let positions = Positions {
+            passes: trials.passes.iter().filter(|(_, p)| is_of(p)).map(|(at, _)| at).collect(),
+            refusals: trials.refusals.iter().filter(|(_, r)| is_of(&r.pass)).map(|(at, _)| at).collect(),
+        };
+        let mut observations = ids.observations(&trials, &positions);
+        detect::explain(&mut observations, &ids.contents, run.options.detect, end, &onset.id)
+    })
+}
+
 /// What the detection looks at.
 struct History {
     ids: Ids,

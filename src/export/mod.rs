@@ -1,6 +1,7 @@
 //! Snapshot -> bytes. One file a kind of output; knows neither files nor formats of logs.
 
 pub mod bounce_rules;
+pub mod csv;
 pub mod events;
 pub mod explain;
 pub mod guides;
