@@ -316,6 +316,7 @@ fn simulate(seed: u64, source: u32, volume: f64, kind: Option<Kind>) -> Simulate
             unknown_recipient: false,
             queue: m.queue,
             reply: reply + signal as u32,
+            cause: 0,
             outcome,
             line: LineRef { input: 0, offset: observations.len() as u64 },
         });
@@ -346,7 +347,13 @@ impl Names for Plain {
         NAMES[id as usize]
     }
     fn reply(&self, id: u32) -> ReplyNames {
-        ReplyNames { reply_id: format!("r{id}"), smtp_code: None, enhanced_code: None, class: Class::IpBlock }
+        ReplyNames {
+            reply_id: format!("r{id}"),
+            smtp_code: None,
+            enhanced_code: None,
+            class: Class::IpBlock,
+            cause: None,
+        }
     }
     fn path(&self, _: u32) -> &'static str {
         "log"

@@ -25,6 +25,8 @@ pub struct Learned {
     pub forests: HashMap<IpAddr, u32>,
     /// Recipient domains for which Microsoft refused mail.
     pub domains: BTreeSet<u32>,
+    /// When Microsoft first quoted a source's address.
+    pub quoted_since: HashMap<Identity, i64>,
     /// What each source is called.
     pub labels: HashMap<Identity, Label>,
 }
@@ -73,6 +75,10 @@ pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
         let verdict = &names.verdicts.values()[key.verdict as usize];
         if let Some(ip) = names.quoted.values()[key.quoted as usize] {
             quoted.entry(source.identity()).or_default().insert(ip);
+            if let Some((first, _)) = cell.range() {
+                let since = learned.quoted_since.entry(source.identity()).or_insert(i64::MAX);
+                *since = first.seconds.min(*since);
+            }
         }
         let place = &names.places.values()[key.place as usize];
         if let (Some(forest), Some(_), Some(ip)) =

@@ -159,6 +159,8 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
 struct View<'v> {
     sources: &'v [Source],
     called: Vec<SourceNames>,
+    /// When each one's address became known.
+    since: Vec<i64>,
     ranges: Vec<Option<String>>,
     /// By start.
     facts: Vec<Fact>,
@@ -169,6 +171,7 @@ impl<'v> View<'v> {
     fn of(detector: &'v Detector, names: &impl Names, other: Option<&'v OtherProviders>) -> Self {
         let sources = &detector.sources;
         let called: Vec<SourceNames> = sources.iter().map(|s| names.source(s.id)).collect();
+        let since = sources.iter().map(|s| names.ip_known_since(s.id)).collect();
         let ranges = called.iter().map(|n| n.ip.as_deref().and_then(range_of)).collect();
         let mut facts = Vec::new();
         for (source, state) in sources.iter().enumerate() {
@@ -180,14 +183,14 @@ impl<'v> View<'v> {
                 let cause = e
                     .reply_at_onset(rank)
                     .map(|id| names.reply(id))
-                    .map(|reply| reply.reply_id)
+                    .map(|reply| reply.cause.unwrap_or(reply.reply_id))
                     .unwrap_or_default();
                 let (start, decided_at, family) = (e.start, e.decided_at, e.family);
                 facts.push(Fact { source, event, start, decided_at, family, cause });
             }
         }
         facts.sort_by_key(|f| f.start);
-        Self { sources, called, ranges, facts, other }
+        Self { sources, called, since, ranges, facts, other }
     }
 
     fn all_beside<'e>(
@@ -200,15 +203,24 @@ impl<'v> View<'v> {
 
     fn beside(&self, own: usize, index: usize, event: &Event, known: Known) -> Beside {
         let cause = self.facts.iter().find(|f| f.source == own && f.event == index).map(|f| &f.cause);
-        let range = self.ranges[own].clone().filter(|range| {
+        let range = self.range(own, known).cloned().filter(|range| {
             self.near(event.start, 3600, known).any(|o| {
                 o.source != own
                     && o.family == event.family
                     && Some(&o.cause) == cause
-                    && self.ranges[o.source].as_ref() == Some(range)
+                    && self.range(o.source, known) == Some(range)
             })
         });
         Beside { range, takeover: self.takeover(own, event, known), reading: self.reading(own, event, known) }
+    }
+
+    /// Whether a source's address was known by then.
+    fn is_known(&self, source: usize, known: Known) -> bool {
+        self.since[source] < known.second
+    }
+
+    fn range(&self, source: usize, known: Known) -> Option<&String> {
+        self.ranges[source].as_ref().filter(|_| self.is_known(source, known))
     }
 
     /// Events that began within so many seconds, and are known.
@@ -249,8 +261,8 @@ impl<'v> View<'v> {
     }
 
     /// Different ranges among these sources.
-    fn distinct(&self, of: &[usize], range: impl Fn(&str) -> Option<String>) -> usize {
-        let ip = |at: &usize| self.called[*at].ip.as_deref();
+    fn distinct(&self, of: &[usize], known: Known, range: impl Fn(&str) -> Option<String>) -> usize {
+        let ip = |at: &usize| self.called[*at].ip.as_deref().filter(|_| self.is_known(*at, known));
         let mut list: Vec<String> = of.iter().filter_map(ip).filter_map(range).collect();
         list.sort_unstable();
         list.dedup();
@@ -286,16 +298,22 @@ impl<'v> View<'v> {
         let (first, last) = (starts().min().unwrap_or(event.start), starts().max().unwrap_or(event.start));
         let minutes = (last - first).div_euclid(60) + 1;
         reasons.push(format!("{} of {} sources were hit within {minutes} min", hit.len(), all.len()));
-        let (hit_ranges, all_ranges) = (self.distinct(&hit, range_of), self.distinct(&all, range_of));
-        if all_ranges == 1 && all.len() > 1 {
-            let parts = (self.distinct(&hit, part_of), self.distinct(&all, part_of));
+        let (hit_ranges, all_ranges) =
+            (self.distinct(&hit, known, range_of), self.distinct(&all, known, range_of));
+        let untold = all.iter().filter(|at| self.range(**at, known).is_none()).count();
+        if all_ranges == 1 && untold == 0 && all.len() > 1 {
+            let parts = (self.distinct(&hit, known, part_of), self.distinct(&all, known, part_of));
             reasons.push(format!(
                 "all sources are in one range (/24, IPv6 /64), {} of its {} parts (/26) were hit: a listing of the \
                  range would look the same",
                 parts.0, parts.1
             ));
         } else if all_ranges > 0 {
-            reasons.push(format!("{hit_ranges} of {all_ranges} address ranges (/24, IPv6 /64) were hit"));
+            let mut text = format!("{hit_ranges} of {all_ranges} address ranges (/24, IPv6 /64) were hit");
+            if untold > 0 {
+                text += &format!("; of {untold} sources the address is not known");
+            }
+            reasons.push(text);
         }
         let (seen, refusing) = event
             .places
@@ -305,13 +323,14 @@ impl<'v> View<'v> {
         if seen > 0 {
             reasons.push(format!("{refusing} of {seen} datacenters that were tried refuse"));
         }
-        // None of the wave, nor a neighbour of it.
+        // None of the wave, nor a neighbour of it as far as addresses are known.
         let unrelated: Vec<usize> = all
             .iter()
             .copied()
             .filter(|at| !is_hit(at))
             .filter(|at| {
-                self.ranges[*at].is_none() || hit.iter().all(|h| self.ranges[*h] != self.ranges[*at])
+                let range = self.range(*at, known);
+                range.is_none() || hit.iter().all(|h| self.range(*h, known) != range)
             })
             .collect();
         let sum = |from: i64, until: i64| {
@@ -323,12 +342,10 @@ impl<'v> View<'v> {
         let (earlier, now) = (sum(before.start, before.end), sum(after.start, after.end));
         let unmoved = now.share().is_some_and(|share| earlier.share().is_none_or(|e| share >= e - MOVED));
         if now.share().is_some() {
-            let one = unrelated.len() == 1;
             reasons.push(format!(
-                "{} {} in other ranges {} let through, {} attempts, {} in the day before",
+                "{} unrelated {} let through, {} attempts, {} in the day before",
                 unrelated.len(),
-                if one { "source" } else { "sources" },
-                if one { "is" } else { "are" },
+                if unrelated.len() == 1 { "source is" } else { "sources are" },
                 now.words(),
                 earlier.words()
             ));

@@ -19,6 +19,8 @@ const DAY: i64 = 86_400;
 const WEEK: i64 = 7 * DAY;
 /// Deferred messages that are remembered.
 const RETRIES: usize = 8192;
+/// Kinds of reply of which the cause is remembered.
+const CAUSES: usize = 1024;
 /// Seconds of a slot of the volume's history.
 pub(super) const SLOT: i64 = 600;
 
@@ -116,6 +118,8 @@ pub(super) struct Source {
     recent: Map<(Family, Place), Recent>,
     deferrals: Map<u64, (u8, bool)>,
     deferred_order: VecDeque<u64>,
+    /// By reply, the list behind it.
+    causes: Map<u32, u32>,
     pub(super) history: Vec<Slot>,
     minutes: VecDeque<(i64, Platform, u32)>,
     pub(super) events: Vec<Event>,
@@ -141,6 +145,7 @@ impl Source {
             recent: Map::default(),
             deferrals: Map::default(),
             deferred_order: VecDeque::new(),
+            causes: Map::default(),
             history: Vec::new(),
             minutes: VecDeque::new(),
             events: Vec::new(),
@@ -196,6 +201,9 @@ impl Source {
         }
         self.first.get_or_insert(o.second);
         self.trials += 1.0;
+        if o.cause != 0 && self.causes.len() < CAUSES {
+            self.causes.insert(o.reply, o.cause);
+        }
         let (places, count) = places_of(o);
         let places = &places[..count];
         match o.signal {
@@ -535,11 +543,11 @@ impl Source {
             let e = &self.events[*at];
             e.family == family && family != Family::Auth && e.scope.has_platform(platform)
         });
-        let reply = top(&event);
+        let cause = self.cause(&event);
         let related = same.or_else(|| {
             self.active.iter().copied().find(|at| {
                 let e = &self.events[*at];
-                e.family == family && family != Family::Auth && reply.is_some() && top(e) == reply
+                e.family == family && family != Family::Auth && cause.is_some() && self.cause(e) == cause
             })
         });
         if family == Family::Auth {
@@ -575,6 +583,23 @@ impl Source {
             self.tell(ChangeKind::Scope, trial.of.second, at);
             self.write_down(at, Came::Joined, finding);
         }
+    }
+
+    /// The most frequent cause of an event's refusals: (a list, or a reply; which). Where two are equally frequent, none
+    /// is the cause.
+    fn cause(&self, event: &Event) -> Option<(bool, u32)> {
+        let mut sums: Vec<((bool, u32), u64)> = Vec::new();
+        for (reply, count) in &event.replies {
+            let cause = self.causes.get(reply).map_or((false, *reply), |list| (true, *list));
+            match sums.iter_mut().find(|(of, _)| *of == cause) {
+                Some((_, sum)) => *sum += count,
+                None => sums.push((cause, *count)),
+            }
+        }
+        let most = sums.iter().map(|(_, n)| *n).max()?;
+        let mut of = sums.iter().filter(|(_, n)| *n == most);
+        let first = of.next()?.0;
+        of.next().is_none().then_some(first)
     }
 
     fn write_down(&mut self, event: usize, came: Came, finding: Option<Finding>) {
@@ -717,14 +742,6 @@ impl Source {
 /// The least share of refusals that counts as usual.
 fn floor(family: Family) -> f64 {
     if family == Family::Block { 0.002 } else { 0.005 }
-}
-
-fn top(event: &Event) -> Option<u32> {
-    // Only equality of the causes matters here; where two replies are equally frequent, none is the cause.
-    let most = event.replies.iter().map(|(_, n)| *n).max()?;
-    let mut of = event.replies.iter().filter(|(_, n)| *n == most);
-    let first = of.next()?.0;
-    of.next().is_none().then_some(first)
 }
 
 /// The keys of a trial; the platform is the first.

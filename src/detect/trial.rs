@@ -31,6 +31,8 @@ pub struct Observation {
     /// A hash of the queue id that is the same in every run (no seed).
     pub queue: u64,
     pub reply: u32,
+    /// The list behind the reply; 0 where the reply is its own cause.
+    pub cause: u32,
     pub outcome: Outcome,
     pub line: LineRef,
 }
@@ -50,11 +52,17 @@ pub struct ReplyNames {
     pub smtp_code: Option<u16>,
     pub enhanced_code: Option<String>,
     pub class: Class,
+    /// The list behind it; `None` where the reply is its own cause.
+    pub cause: Option<String>,
 }
 
 /// The contents behind the ids. Ids differ between runs and thread counts: whatever needs an order takes it here.
 pub trait Names {
     fn source(&self, id: u32) -> SourceNames;
+    /// The second in which the source's address became known; the least where the log itself tells it.
+    fn ip_known_since(&self, _source: u32) -> i64 {
+        i64::MIN
+    }
     fn domain(&self, id: u32) -> &str;
     fn forest(&self, id: u32) -> &str;
     fn sender_domain(&self, id: u32) -> &str;

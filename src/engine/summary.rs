@@ -15,7 +15,7 @@ use crate::detect::{
     self, Family, LineRef, Observation, Onset, OnsetChange, OnsetStatus, OtherProviders, ReplyNames,
     SourceNames,
 };
-use crate::microsoft::{Class, Platform, Signal};
+use crate::microsoft::{Catalogue, Class, Platform, Signal, is_public};
 use crate::record::{Outcome, Time};
 use crate::text::escape_controls;
 
@@ -93,6 +93,8 @@ fn range_end(totals: &Totals) -> i64 {
 #[derive(Default)]
 struct Contents {
     sources: Vec<Label>,
+    /// By source, the second in which its address became known.
+    known_since: Vec<i64>,
     domains: Vec<String>,
     senders: Vec<String>,
     forests: Vec<String>,
@@ -104,6 +106,9 @@ impl detect::Names for Contents {
     fn source(&self, id: u32) -> SourceNames {
         let label = &self.sources[id as usize];
         SourceNames { ip: label.ip.clone(), name: label.name.clone(), host: label.host.clone() }
+    }
+    fn ip_known_since(&self, source: u32) -> i64 {
+        self.known_since[source as usize]
     }
     fn domain(&self, id: u32) -> &str {
         &self.domains[id as usize]
@@ -120,6 +125,11 @@ impl detect::Names for Contents {
     fn path(&self, input: u32) -> &str {
         &self.paths[input as usize]
     }
+}
+
+/// The list behind a reply, as the catalogue has it.
+fn cause_of(reply_id: &str) -> Option<&'static str> {
+    Catalogue::active().entry(reply_id)?.cause.as_deref()
 }
 
 /// What the tables' ids are for the detection.
@@ -149,6 +159,7 @@ struct Kind {
     unknown_recipient: bool,
     outcome: Outcome,
     reply: u32,
+    cause: u32,
 }
 
 /// Where the attempts of one source are in the [`Trials`].
@@ -185,6 +196,10 @@ impl Ids {
             .iter()
             .map(|source| {
                 *by_identity.entry(source.identity()).or_insert_with_key(|identity| {
+                    contents.known_since.push(match identity {
+                        Identity::Ip(ip) if is_public(*ip) => i64::MIN,
+                        _ => learned.quoted_since.get(identity).copied().unwrap_or(i64::MIN),
+                    });
                     contents.sources.push(learned.labels.get(identity).cloned().unwrap_or_default());
                     (contents.sources.len() - 1) as u32
                 })
@@ -204,6 +219,7 @@ impl Ids {
             })
             .collect();
         let mut by_reply = HashMap::new();
+        let mut by_cause: HashMap<&str, u32> = HashMap::new();
         let kinds = tables
             .verdicts
             .values()
@@ -215,8 +231,13 @@ impl Ids {
                         smtp_code: v.smtp_code,
                         enhanced_code: v.enhanced.map(|e| e.to_string()),
                         class: v.class,
+                        cause: cause_of(&v.reply_id).map(str::to_owned),
                     });
                     (contents.replies.len() - 1) as u32
+                });
+                let cause = cause_of(&v.reply_id).map_or(0, |cause| {
+                    let next = by_cause.len() as u32 + 1;
+                    *by_cause.entry(cause).or_insert(next)
                 });
                 Kind {
                     if_domain_does: v.belongs == Belongs::IfDomainDoes,
@@ -226,6 +247,7 @@ impl Ids {
                     unknown_recipient: v.class == Class::Recipient,
                     outcome: v.outcome,
                     reply,
+                    cause,
                 }
             })
             .collect();
@@ -324,6 +346,7 @@ impl Ids {
             unknown_recipient: kind.unknown_recipient,
             queue: u64::from(pass.queue),
             reply: kind.reply,
+            cause: kind.cause,
             outcome: kind.outcome,
             line: LineRef { input: 0, offset: 0 },
         })

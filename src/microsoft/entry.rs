@@ -163,6 +163,8 @@ pub struct Entry {
     pub signal: Signal,
     #[serde(default)]
     pub stated: bool,
+    /// The list behind it; `None`: the reply is its own cause.
+    pub cause: Option<String>,
     pub platform: Service,
     pub root_cause: String,
     pub fix: String,
@@ -202,12 +204,16 @@ pub(super) fn is_address(link: &str) -> bool {
     link.starts_with("https://") || link.starts_with("http://")
 }
 
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
 /// Whether the entries make a catalogue.
 pub(super) fn check(entries: &[Entry]) -> Result<(), CatalogueError> {
     for (index, entry) in entries.iter().enumerate() {
         let wrong =
             |problem: &str| Err(CatalogueError::Entry { id: entry.id.clone(), problem: problem.to_owned() });
-        if entry.id.is_empty() || !entry.id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
+        if !is_id(&entry.id) {
             return wrong("the id must be made of a-z, 0-9 and hyphens");
         }
         if entry.id.starts_with("unknown") || matches!(entry.id.as_str(), ACCEPTED | NO_REPLY) {
@@ -232,6 +238,9 @@ pub(super) fn check(entries: &[Entry]) -> Result<(), CatalogueError> {
         }
         if entry.temporality == Temporality::Temp && entry.is_block() {
             return wrong("a block is not temporary");
+        }
+        if entry.cause.as_ref().is_some_and(|cause| !is_id(cause)) {
+            return wrong("the cause must be made of a-z, 0-9 and hyphens");
         }
         if entry.stated && entry.class != Class::IpBlock {
             return wrong("stated is for entries of class ip-block");

@@ -26,6 +26,7 @@ pub struct Rule {
     signal: Option<Signal>,
     #[serde(default)]
     stated: bool,
+    cause: Option<String>,
     platform: Option<Service>,
     root_cause: Option<String>,
     fix: Option<String>,
@@ -90,6 +91,7 @@ impl Rule {
             example: self.example,
             class: self.class,
             stated: self.stated,
+            cause: self.cause,
             links: self.links,
             documented: self.documented,
         }
