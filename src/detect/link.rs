@@ -109,7 +109,6 @@ struct Fact {
     start: i64,
     decided_at: i64,
     family: Family,
-    cause: String,
 }
 
 /// What stands beside an event.
@@ -164,6 +163,8 @@ struct View<'v> {
     ranges: Vec<Option<String>>,
     /// By start.
     facts: Vec<Fact>,
+    /// By source and event, the most frequent cause when it was decided.
+    causes: Vec<Vec<String>>,
     other: Option<&'v OtherProviders>,
 }
 
@@ -174,6 +175,7 @@ impl<'v> View<'v> {
         let since = sources.iter().map(|s| names.ip_known_since(s.id)).collect();
         let ranges = called.iter().map(|n| n.ip.as_deref().and_then(range_of)).collect();
         let mut facts = Vec::new();
+        let mut causes = vec![Vec::new(); sources.len()];
         for (source, state) in sources.iter().enumerate() {
             for (event, e) in state.events.iter().enumerate() {
                 let rank = |id: u32| {
@@ -185,12 +187,13 @@ impl<'v> View<'v> {
                     .map(|id| names.reply(id))
                     .map(|reply| reply.cause.unwrap_or(reply.reply_id))
                     .unwrap_or_default();
+                causes[source].push(cause);
                 let (start, decided_at, family) = (e.start, e.decided_at, e.family);
-                facts.push(Fact { source, event, start, decided_at, family, cause });
+                facts.push(Fact { source, event, start, decided_at, family });
             }
         }
         facts.sort_by_key(|f| f.start);
-        Self { sources, called, since, ranges, facts, other }
+        Self { sources, called, since, ranges, facts, causes, other }
     }
 
     fn all_beside<'e>(
@@ -202,12 +205,12 @@ impl<'v> View<'v> {
     }
 
     fn beside(&self, own: usize, index: usize, event: &Event, known: Known) -> Beside {
-        let cause = self.facts.iter().find(|f| f.source == own && f.event == index).map(|f| &f.cause);
+        let cause = &self.causes[own][index];
         let range = self.range(own, known).cloned().filter(|range| {
             self.near(event.start, 3600, known).any(|o| {
                 o.source != own
                     && o.family == event.family
-                    && Some(&o.cause) == cause
+                    && self.causes[o.source][o.event] == *cause
                     && self.range(o.source, known) == Some(range)
             })
         });

@@ -34,6 +34,15 @@ pub fn onsets(snapshot: &Snapshot) -> String {
     for onset in &snapshot.onsets {
         text.push_str(&onset_line(onset));
         text.push('\n');
+        let side = match onset.reading.verdict {
+            "yours" => "looks like yours",
+            "theirs" => "looks like Microsoft's side",
+            _ => "yours or theirs: cannot tell",
+        };
+        let facts = onset.reading.reasons.join("; ");
+        for line in wrapped(&format!("{side}: {facts}"), 92) {
+            let _ = writeln!(text, "    {line}");
+        }
     }
     text
 }
