@@ -306,11 +306,14 @@ impl<'v> View<'v> {
         let untold = all.iter().filter(|at| self.range(**at, known).is_none()).count();
         if all_ranges == 1 && untold == 0 && all.len() > 1 {
             let parts = (self.distinct(&hit, known, part_of), self.distinct(&all, known, part_of));
-            reasons.push(format!(
-                "all sources are in one range (/24, IPv6 /64), {} of its {} parts (/26) were hit: a listing of the \
-                 range would look the same",
-                parts.0, parts.1
-            ));
+            let mut text = "all sources are in one range (/24, IPv6 /64)".to_owned();
+            if parts.1 > 1 {
+                text += &format!(", {} of {} parts of it (/26) were hit", parts.0, parts.1);
+            }
+            if hit.len() == all.len() {
+                text += ": a listing of the range would look the same";
+            }
+            reasons.push(text);
         } else if all_ranges > 0 {
             let mut text = format!("{hit_ranges} of {all_ranges} address ranges (/24, IPv6 /64) were hit");
             if untold > 0 {
@@ -326,18 +329,9 @@ impl<'v> View<'v> {
         if seen > 0 {
             reasons.push(format!("{refusing} of {seen} datacenters that were tried refuse"));
         }
-        // None of the wave, nor a neighbour of it as far as addresses are known.
-        let unrelated: Vec<usize> = all
-            .iter()
-            .copied()
-            .filter(|at| !is_hit(at))
-            .filter(|at| {
-                let range = self.range(*at, known);
-                range.is_none() || hit.iter().all(|h| self.range(*h, known) != range)
-            })
-            .collect();
+        let spared: Vec<usize> = all.iter().copied().filter(|at| !is_hit(at)).collect();
         let sum = |from: i64, until: i64| {
-            unrelated.iter().fold(Went::default(), |sum, at| {
+            spared.iter().fold(Went::default(), |sum, at| {
                 let went = volume(&self.sources[*at], covered, from, until);
                 Went { attempts: sum.attempts + went.attempts, well: sum.well + went.well }
             })
@@ -346,9 +340,13 @@ impl<'v> View<'v> {
         let unmoved = now.share().is_some_and(|share| earlier.share().is_none_or(|e| share >= e - MOVED));
         if now.share().is_some() {
             reasons.push(format!(
-                "{} unrelated {} let through, {} attempts, {} in the day before",
-                unrelated.len(),
-                if unrelated.len() == 1 { "source is" } else { "sources are" },
+                "{} {} let through, {} attempts, {} in the day before",
+                spared.len(),
+                if spared.len() == 1 {
+                    "source that was not hit is"
+                } else {
+                    "sources that were not hit are"
+                },
                 now.words(),
                 earlier.words()
             ));
