@@ -449,12 +449,13 @@ pub(super) fn line_key(line: &crate::engine::LogLine) -> String {
     format!("{}:{}", line.offset, line.path)
 }
 
-/// Active before cleared, blocks before throttles, newest first.
+/// Active before cleared, blocks before throttles, then what harms most: messages lost, messages waiting, the newest.
 fn block_order(snapshot: &Snapshot) -> Vec<u32> {
     let mut order: Vec<u32> = (0..snapshot.onsets.len() as u32).collect();
     order.sort_by_key(|&i| {
         let o = &snapshot.onsets[i as usize];
-        (o.status == OnsetStatus::Cleared, o.family, std::cmp::Reverse(o.start), i)
+        let harm = std::cmp::Reverse((o.lost, o.deferred, o.start));
+        (o.status == OnsetStatus::Cleared, o.family, harm, i)
     });
     order
 }

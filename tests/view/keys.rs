@@ -240,3 +240,17 @@ fn freezing_counts_what_comes() {
     s.press("Space");
     assert!(!s.text().contains("frozen"));
 }
+
+#[test]
+fn the_block_that_harms_most_comes_first() {
+    let mut snapshot = fake::full();
+    let mut small = snapshot.onsets[0].clone();
+    small.id = "small".into();
+    small.source_ip = Some("192.0.2.99".into());
+    (small.lost, small.start.seconds) = (1, small.start.seconds + 3600);
+    snapshot.onsets.push(small);
+    let mut s = Screen::new(snapshot, 160, 45);
+    let (_, large) = find(&mut s, "192.0.2.25");
+    let (_, later) = find(&mut s, "192.0.2.99");
+    assert!(large < later, "{large} {later}");
+}
