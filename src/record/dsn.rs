@@ -118,10 +118,6 @@ impl Format for Dsn {
         true
     }
 
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
     fn order(&self) -> Order {
         Order::Sequential
     }

@@ -155,10 +155,6 @@ impl Format for Exchange {
         if own * 2 <= lines { 0.0 } else { own as f32 / lines as f32 }
     }
 
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
     fn order(&self) -> Order {
         Order::Sequential
     }

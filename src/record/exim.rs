@@ -75,10 +75,6 @@ impl Format for MainLog {
         (0.95 * own as f32 + 0.05 * stamped as f32) / lines as f32
     }
 
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
     fn order(&self) -> Order {
         Order::Any
     }

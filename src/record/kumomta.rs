@@ -76,10 +76,6 @@ impl Format for KumoMta {
         })
     }
 
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
     fn order(&self) -> Order {
         Order::Any
     }

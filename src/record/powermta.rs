@@ -106,10 +106,6 @@ impl Format for PowerMta {
     }
 
     /// The header must be seen.
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
     fn order(&self) -> Order {
         Order::Sequential
     }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use memchr::memchr_iter;
 
 use super::stamp::{Clock, Naive};
-use super::{Answer, Attempt, Outcome, Record};
+use super::{Answer, Attempt, Outcome, Record, wrapped};
 
 /// One line of an input.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,9 @@ pub trait Format: Sync {
     /// How well the complete lines of a stretch of a file fit: 0 (not at all) to 1 (each is of this MTA).
     fn score(&self, head: &[u8]) -> f32;
     /// Each line worth a look holds one of these; empty: every line is to be looked at.
-    fn needles(&self) -> &'static [&'static [u8]];
+    fn needles(&self) -> &'static [&'static [u8]] {
+        &[]
+    }
     /// Whether the file may be cut up.
     fn order(&self) -> Order;
     /// A reader for one input, or one stretch of it.
@@ -120,36 +122,38 @@ pub trait Reader {
     }
 }
 
+/// The formats that have a file of their own.
+static OWN_FILES: [&dyn Format; 15] = [
+    // One a line.
+    &super::exim::MAIN_LOG,
+    &super::powermta::POWERMTA,
+    &super::kumomta::KUMOMTA,
+    &super::exchange::EXCHANGE,
+    &super::momentum::MOMENTUM,
+    &super::mailerq::MAILERQ,
+    &super::greenarrow::GREENARROW,
+    &super::halon::HALON,
+    &super::dsn::DSN,
+    &super::ses::SES,
+    &super::sendgrid::SENDGRID,
+    &super::mailgun::MAILGUN,
+    &super::sparkpost::SPARKPOST,
+    &super::haraka::HARAKA,
+    &super::qmail::MULTILOG,
+];
+
 /// All formats.
 pub fn formats() -> &'static [&'static dyn Format] {
     static FORMATS: LazyLock<Vec<&dyn Format>> = LazyLock::new(|| {
-        let mut all: Vec<&dyn Format> = vec![
-            // One a line.
-            &super::exim::MAIN_LOG,
-            &super::powermta::POWERMTA,
-            &super::kumomta::KUMOMTA,
-            &super::exchange::EXCHANGE,
-            &super::momentum::MOMENTUM,
-            &super::mailerq::MAILERQ,
-            &super::greenarrow::GREENARROW,
-            &super::halon::HALON,
-            &super::dsn::DSN,
-            &super::ses::SES,
-            &super::sendgrid::SENDGRID,
-            &super::mailgun::MAILGUN,
-            &super::sparkpost::SPARKPOST,
-            &super::haraka::HARAKA,
-            &super::qmail::MULTILOG,
-        ];
-        all.extend(super::wrapped::formats().map(|format| format as &dyn Format));
-        all
+        let wrapped = wrapped::formats().map(|format| format as &dyn Format);
+        OWN_FILES.into_iter().chain(wrapped).collect()
     });
     &FORMATS
 }
 
 /// The format that fits the bytes best: the first 64 kB of a file, or any stretch of it. `None` where none fits.
 pub fn guess(head: &[u8]) -> Option<&'static dyn Format> {
-    best(formats().iter().copied(), head)
+    best(head, |_| true)
 }
 
 /// For the user, of a file that no format fits: what it is, and what to give instead.
@@ -164,16 +168,16 @@ pub fn by_name(name: &str) -> Option<&'static dyn Format> {
 
 /// The format of that name which fits the bytes best: the name tells the MTA, not the wrapper.
 pub fn by_name_for(name: &str, head: &[u8]) -> Option<&'static dyn Format> {
-    let named = formats().iter().copied().filter(|format| format.name() == name);
-    best(named, head).or_else(|| by_name(name))
+    best(head, |format| format.name() == name).or_else(|| by_name(name))
 }
 
-fn best(formats: impl Iterator<Item = &'static dyn Format>, head: &[u8]) -> Option<&'static dyn Format> {
+/// Of equals the one that stands first.
+fn best(head: &[u8], wanted: impl Fn(&dyn Format) -> bool) -> Option<&'static dyn Format> {
+    let own = OWN_FILES.into_iter().map(|format| (format, format.score(head)));
+    let wrapped = wrapped::scored(head).map(|(format, score)| (format as &'static dyn Format, score));
     let mut found: Option<(&'static dyn Format, f32)> = None;
-    for format in formats {
-        let score = format.score(head);
-        // Of equals the one that stands first.
-        if score > 0.0 && found.is_none_or(|(_, best)| score > best) {
+    for (format, score) in own.chain(wrapped) {
+        if wanted(format) && score > 0.0 && found.is_none_or(|(_, best)| score > best) {
             found = Some((format, score));
         }
     }

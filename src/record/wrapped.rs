@@ -124,6 +124,15 @@ pub(crate) fn formats() -> impl Iterator<Item = &'static Wrapped> {
     ALL.iter()
 }
 
+/// The formats with their scores: each wrapper is taken off once for all of them.
+pub(crate) fn scored(head: &[u8]) -> impl Iterator<Item = (&'static Wrapped, f32)> {
+    let [syslog, journal] = [Wrapper::Syslog, Wrapper::Journal].map(|wrapper| Census::take(wrapper, head));
+    formats().map(move |format| {
+        let census = if format.wrapper == Wrapper::Syslog { &syslog } else { &journal };
+        (format, format.share(census))
+    })
+}
+
 /// A line of a syslog as the journal has it. Made once, so it may stay.
 fn in_journal(line: &'static str) -> &'static str {
     let clock = Clock { year: 2026, ..any_clock() };
@@ -186,19 +195,10 @@ impl Census {
     }
 }
 
-impl Format for Wrapped {
-    fn name(&self) -> &'static str {
-        self.dialect.mta.0
-    }
-
-    fn sample(&self) -> &'static str {
-        self.sample
-    }
-
+impl Wrapped {
     /// Wrapped lines of other programs are worth little, but they do fit: deliveries may be rare. So a syslog without
     /// any is taken for Postfix's.
-    fn score(&self, head: &[u8]) -> f32 {
-        let census = Census::take(self.wrapper, head);
+    fn share(&self, census: &Census) -> f32 {
         // A stray line that looks like syslog makes no log. One that is an MTA's says more: other containers, or what
         // is torn, may stand between those.
         let all_own: usize = census.own.iter().sum();
@@ -212,6 +212,20 @@ impl Format for Wrapped {
             return 0.0;
         }
         (0.95 * own as f32 + 0.05 * census.wrapped as f32) / census.lines as f32
+    }
+}
+
+impl Format for Wrapped {
+    fn name(&self) -> &'static str {
+        self.dialect.mta.0
+    }
+
+    fn sample(&self) -> &'static str {
+        self.sample
+    }
+
+    fn score(&self, head: &[u8]) -> f32 {
+        self.share(&Census::take(self.wrapper, head))
     }
 
     /// In a journal a message that is no UTF-8 comes as numbers, one that is too long not at all: nothing stands in all
