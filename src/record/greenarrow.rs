@@ -12,57 +12,28 @@
 
 use serde::Deserialize;
 
-use super::json::{self, Scalar};
-use super::registry::{Format, Line, Order, Reader};
-use super::stamp::{Clock, Naive, Stamper};
+use super::json::{self, Context, Scalar, Tries};
 use super::text::{host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record};
 
 const MTA: Mta = Mta("greenarrow");
 
 /// GreenArrow's log of tries.
-pub(crate) static GREENARROW: GreenArrow = GreenArrow;
+pub(crate) static GREENARROW: Tries = Tries {
+    mta: MTA,
+    sample: SAMPLE,
+    is_own: |line| {
+        json::has(line, b"\"outmtaid\"") || json::has(line, b"\"msguid\"") && json::has(line, b"\"channel\"")
+    },
+    stamp: |line| json::stamp_behind(line, b"\"timestamp\""),
+    read: |text, context, out| json::each::<Event<'_>>(text, |event| understand(&event, context, out)),
+};
 
 const SAMPLE: &str = r#"{"timestamp": 1778571001.12, "channel": "remote", "status": "deferral", "is_retry": 0, "msguid": "1778571000.7212.mta1", "message": "Connected to 198.51.100.12 but connection died. (#4.4.2)/", "sender": "n@example.com", "recipient": "d@hotmail.com", "mtaid": "1", "sendid": "s1", "listid": "l1", "outmtaid": "12", "outmtaid_ip": "203.0.113.81", "outmtaid_hostname": "out12.example.com", "mx_hostname": "hotmail-com.olc.protection.outlook.com", "mx_ip": "198.51.100.12"}"#;
 
 const SAID: &str = "Remote host said: ";
 /// Own words behind the reply.
 const BEHIND: [&str; 2] = ["/Giving up on ", "/I'm not going to try again"];
-
-pub(crate) struct GreenArrow;
-
-impl Format for GreenArrow {
-    fn name(&self) -> &'static str {
-        MTA.0
-    }
-
-    fn sample(&self) -> &'static str {
-        SAMPLE
-    }
-
-    fn score(&self, head: &[u8]) -> f32 {
-        json::share(head, |line| {
-            json::has(line, b"\"outmtaid\"")
-                || json::has(line, b"\"msguid\"") && json::has(line, b"\"channel\"")
-        })
-    }
-
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
-    fn order(&self) -> Order {
-        Order::Any
-    }
-
-    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        Box::new(GreenArrowReader { stamper: Stamper::new(clock), scratch: Vec::new() })
-    }
-
-    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
-        json::stamp_behind(json::elements(line)?, b"\"timestamp\"")
-    }
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -93,62 +64,45 @@ struct Event<'a> {
     mx_ip: Scalar<'a>,
 }
 
-struct GreenArrowReader {
-    stamper: Stamper,
-    scratch: Vec<u8>,
-}
-
-impl Reader for GreenArrowReader {
-    fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
-        let mut out = |record: Record<'_>| out(line.offset, record);
-        let Some(text) = json::text_of(line.bytes, &mut out) else { return };
-        if !json::each::<Event<'_>>(&text, |event| self.event(&event, &mut out)) {
-            out(Record::Malformed { why: json::BROKEN });
-        }
+fn understand(event: &Event<'_>, context: &mut Context, out: &mut dyn FnMut(Record<'_>)) {
+    let relay_ip = event.mx_ip.bytes().and_then(parse_ip);
+    if event.channel.text().is_some_and(|channel| channel != "remote") || relay_ip.is_some_and(is_here) {
+        return;
     }
-}
-
-impl GreenArrowReader {
-    fn event(&mut self, event: &Event<'_>, out: &mut dyn FnMut(Record<'_>)) {
-        let relay_ip = event.mx_ip.bytes().and_then(parse_ip);
-        if event.channel.text().is_some_and(|channel| channel != "remote") || relay_ip.is_some_and(is_here) {
-            return;
-        }
-        let Some(time) = json::time(&event.timestamp, &mut self.stamper) else {
-            return out(Record::Malformed { why: "a try without timestamp" });
-        };
-        let outcome = match event.status.text() {
-            Some("success") => Outcome::Delivered,
-            Some("deferral") => Outcome::Deferred,
-            Some("failure") => Outcome::Bounced,
-            Some(_) => return out(Record::HeldBack { time: Some(time) }),
-            None => return out(Record::Malformed { why: "a try without status" }),
-        };
-        let Some(recipient) = event.recipient.bytes() else {
-            return out(Record::Malformed { why: "a try without recipient" });
-        };
-        let answer = match reply(event.message.text().unwrap_or_default()) {
-            Some(reply) => Answer::Text(json::one_line(reply, &mut self.scratch)),
-            None if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced: None },
-            None => Answer::Nobody,
-        };
-        out(Record::Attempt(Attempt {
-            time: Some(time),
-            mta: MTA,
-            host: None,
-            queue_id: event.msguid.bytes(),
-            source_ip: event.outmtaid_ip.bytes().and_then(parse_ip),
-            source_name: event.outmtaid_hostname.bytes().or_else(|| event.outmtaid.bytes()),
-            sender: event.sender.bytes_or_empty(),
-            recipient: Some(recipient),
-            relay_host: event.mx_hostname.bytes().and_then(host_name),
-            relay_ip,
-            relay_port: None,
-            outcome,
-            answer,
-            greeting: None,
-        }));
-    }
+    let Some(time) = json::time(&event.timestamp, &mut context.stamper) else {
+        return out(Record::Malformed { why: "a try without timestamp" });
+    };
+    let outcome = match event.status.text() {
+        Some("success") => Outcome::Delivered,
+        Some("deferral") => Outcome::Deferred,
+        Some("failure") => Outcome::Bounced,
+        Some(_) => return out(Record::HeldBack { time: Some(time) }),
+        None => return out(Record::Malformed { why: "a try without status" }),
+    };
+    let Some(recipient) = event.recipient.bytes() else {
+        return out(Record::Malformed { why: "a try without recipient" });
+    };
+    let answer = match reply(event.message.text().unwrap_or_default()) {
+        Some(reply) => Answer::Text(json::one_line(reply, &mut context.scratch)),
+        None if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced: None },
+        None => Answer::Nobody,
+    };
+    out(Record::Attempt(Attempt {
+        time: Some(time),
+        mta: MTA,
+        host: None,
+        queue_id: event.msguid.bytes(),
+        source_ip: event.outmtaid_ip.bytes().and_then(parse_ip),
+        source_name: event.outmtaid_hostname.bytes().or_else(|| event.outmtaid.bytes()),
+        sender: event.sender.bytes_or_empty(),
+        recipient: Some(recipient),
+        relay_host: event.mx_hostname.bytes().and_then(host_name),
+        relay_ip,
+        relay_port: None,
+        outcome,
+        answer,
+        greeting: None,
+    }));
 }
 
 /// What the remote server said. A slash ends a sentence, but stands in links too.

@@ -12,53 +12,25 @@
 
 use serde::Deserialize;
 
-use super::json::{self, Scalar};
-use super::registry::{Format, Line, Order, Reader};
-use super::stamp::{Clock, Naive, Stamper};
+use super::json::{self, Context, Scalar, Tries};
 use super::text::{host_name, is_here, parse_ip};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
 
 const MTA: Mta = Mta("halon");
 
 /// Halon's log of tries.
-pub(crate) static HALON: Halon = Halon;
+pub(crate) static HALON: Tries = Tries {
+    mta: MTA,
+    sample: SAMPLE,
+    is_own: |line| {
+        json::has(line, b"\"result_code\"") && json::has(line, b"\"connection_localip\"")
+            || json::has(line, b"\"ts_attempt\"") && json::has(line, b"\"status\"")
+    },
+    stamp: |line| json::stamp_behind(line, b"\"ts_attempt\""),
+    read: |text, context, out| json::each::<Event<'_>>(text, |event| understand(&event, context, out)),
+};
 
 const SAMPLE: &str = r#"{"type": "SMTP", "hostname": "halon1", "eventid": "7b0f6c1e-0000-4000-8000-000000000001", "messageid": "18a7e0c1-4d20-11f1-9a00-00163e000001:1", "ts_attempt": 1778571600.5, "ts_received": 1778571599.1, "status": "delayed", "result_code": 0, "result_reason": "Connection timed out", "result_state": "CONNECT", "connection_localip": "203.0.113.91", "connection_remoteip": "198.51.100.12", "connection_remotemx": "hotmail-com.olc.protection.outlook.com", "sender": "n@example.com", "recipient_localpart": "d", "recipient_domain": "hotmail.com", "size": 20112}"#;
-
-pub(crate) struct Halon;
-
-impl Format for Halon {
-    fn name(&self) -> &'static str {
-        MTA.0
-    }
-
-    fn sample(&self) -> &'static str {
-        SAMPLE
-    }
-
-    fn score(&self, head: &[u8]) -> f32 {
-        json::share(head, |line| {
-            json::has(line, b"\"result_code\"") && json::has(line, b"\"connection_localip\"")
-                || json::has(line, b"\"ts_attempt\"") && json::has(line, b"\"status\"")
-        })
-    }
-
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
-    fn order(&self) -> Order {
-        Order::Any
-    }
-
-    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        Box::new(HalonReader { stamper: Stamper::new(clock), recipient: Vec::new(), scratch: Vec::new() })
-    }
-
-    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
-        json::stamp_behind(json::elements(line)?, b"\"ts_attempt\"")
-    }
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -91,69 +63,50 @@ struct Event<'a> {
     recipient_domain: Scalar<'a>,
 }
 
-struct HalonReader {
-    stamper: Stamper,
-    recipient: Vec<u8>,
-    scratch: Vec<u8>,
-}
-
-impl Reader for HalonReader {
-    fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
-        let mut out = |record: Record<'_>| out(line.offset, record);
-        let Some(text) = json::text_of(line.bytes, &mut out) else { return };
-        if !json::each::<Event<'_>>(&text, |event| self.event(&event, &mut out)) {
-            out(Record::Malformed { why: json::BROKEN });
-        }
+fn understand(event: &Event<'_>, context: &mut Context, out: &mut dyn FnMut(Record<'_>)) {
+    let outcome = match event.status.text() {
+        Some("delivered") => Outcome::Delivered,
+        Some("delayed") => Outcome::Deferred,
+        Some("failed") => Outcome::Bounced,
+        // What else a script may log: receptions, policy.
+        _ => return,
+    };
+    let Some(time) = json::time(&event.ts_attempt, &mut context.stamper) else {
+        return out(Record::Malformed { why: "a try without ts_attempt" });
+    };
+    let Some(domain) = event.recipient_domain.bytes() else {
+        return out(Record::Malformed { why: "a try without recipient_domain" });
+    };
+    let relay_ip = event.connection_remoteip.bytes().and_then(parse_ip);
+    if relay_ip.is_some_and(is_here) {
+        return;
     }
-}
-
-impl HalonReader {
-    fn event(&mut self, event: &Event<'_>, out: &mut dyn FnMut(Record<'_>)) {
-        let outcome = match event.status.text() {
-            Some("delivered") => Outcome::Delivered,
-            Some("delayed") => Outcome::Deferred,
-            Some("failed") => Outcome::Bounced,
-            // What else a script may log: receptions, policy.
-            _ => return,
-        };
-        let Some(time) = json::time(&event.ts_attempt, &mut self.stamper) else {
-            return out(Record::Malformed { why: "a try without ts_attempt" });
-        };
-        let Some(domain) = event.recipient_domain.bytes() else {
-            return out(Record::Malformed { why: "a try without recipient_domain" });
-        };
-        let relay_ip = event.connection_remoteip.bytes().and_then(parse_ip);
-        if relay_ip.is_some_and(is_here) {
-            return;
-        }
-        self.recipient.clear();
-        self.recipient.extend_from_slice(event.recipient_localpart.bytes().unwrap_or_default());
-        self.recipient.push(b'@');
-        self.recipient.extend_from_slice(domain);
-        let enhanced =
-            event.result_enhanced.bytes().and_then(Enhanced::at_start).map(|(enhanced, _)| enhanced);
-        let reason = event.result_reason.text().unwrap_or_default();
-        let answer = match json::reply(event.result_code.code(), enhanced, reason, &mut self.scratch) {
-            Answer::Nobody if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced },
-            answer => answer,
-        };
-        out(Record::Attempt(Attempt {
-            time: Some(time),
-            mta: MTA,
-            host: event.hostname.bytes(),
-            queue_id: event.messageid.bytes(),
-            source_ip: event.connection_localip.bytes().and_then(parse_ip),
-            source_name: None,
-            sender: event.sender.bytes_or_empty(),
-            recipient: Some(&self.recipient),
-            relay_host: event.connection_remotemx.bytes().and_then(host_name),
-            relay_ip,
-            relay_port: None,
-            outcome,
-            answer,
-            greeting: None,
-        }));
-    }
+    context.address.clear();
+    context.address.extend_from_slice(event.recipient_localpart.bytes().unwrap_or_default());
+    context.address.push(b'@');
+    context.address.extend_from_slice(domain);
+    let enhanced = event.result_enhanced.bytes().and_then(Enhanced::at_start).map(|(enhanced, _)| enhanced);
+    let reason = event.result_reason.text().unwrap_or_default();
+    let answer = match json::reply(event.result_code.code(), enhanced, reason, &mut context.scratch) {
+        Answer::Nobody if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced },
+        answer => answer,
+    };
+    out(Record::Attempt(Attempt {
+        time: Some(time),
+        mta: MTA,
+        host: event.hostname.bytes(),
+        queue_id: event.messageid.bytes(),
+        source_ip: event.connection_localip.bytes().and_then(parse_ip),
+        source_name: None,
+        sender: event.sender.bytes_or_empty(),
+        recipient: Some(&context.address),
+        relay_host: event.connection_remotemx.bytes().and_then(host_name),
+        relay_ip,
+        relay_port: None,
+        outcome,
+        answer,
+        greeting: None,
+    }));
 }
 
 #[cfg(test)]

@@ -2,19 +2,20 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
 use memchr::memmem;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::registry::{Line, Reader};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::starts_with_code;
 use super::{Answer, Enhanced, Record, Time};
 
+mod service;
+mod tries;
 mod values;
-use values::{Found, Values};
+
+pub(crate) use service::Service;
+pub(crate) use tries::Tries;
 
 /// Text or number, as programs and their versions differ in it. What is neither counts as not there.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -208,7 +209,7 @@ pub(crate) fn elements(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// The objects of a line as text; told where it has none, unless it is blank or an array's bracket.
-pub(crate) fn text_of<'a>(line: &'a [u8], out: &mut dyn FnMut(Record<'_>)) -> Option<Cow<'a, str>> {
+fn text_of<'a>(line: &'a [u8], out: &mut dyn FnMut(Record<'_>)) -> Option<Cow<'a, str>> {
     let elements = elements(line);
     if elements.is_none() && !matches!(clean(line), b"" | b"[" | b"]") {
         out(Record::Malformed { why: "not a JSON object" });
@@ -243,6 +244,21 @@ fn clean(line: &[u8]) -> &[u8] {
     object_start(line).trim_ascii_end()
 }
 
+/// Space and clock of a reader.
+pub(crate) struct Context {
+    pub(crate) stamper: Stamper,
+    /// For the reply.
+    pub(crate) scratch: Vec<u8>,
+    /// For an address that is put together.
+    pub(crate) address: Vec<u8>,
+}
+
+impl Context {
+    fn new(clock: &Clock) -> Self {
+        Self { stamper: Stamper::new(clock), scratch: Vec::new(), address: Vec::new() }
+    }
+}
+
 /// For the user.
 pub(crate) const BROKEN: &str = "a broken JSON record";
 
@@ -250,72 +266,6 @@ pub(crate) const BROKEN: &str = "a broken JSON record";
 fn object_start(line: &[u8]) -> &[u8] {
     let line = super::syslog::trim(line);
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii_start()
-}
-
-/// Space and clock of a reader of values.
-pub(crate) struct Context {
-    pub(crate) stamper: Stamper,
-    pub(crate) scratch: Vec<u8>,
-}
-
-/// Makes records of one value.
-pub(crate) type Understand = fn(&str, &mut Context, &mut dyn FnMut(Record<'_>));
-
-/// Reads values however they are laid out: one a line, in arrays, over many lines, in the arrays of `wrappers`.
-pub(crate) fn reader(
-    clock: &Clock,
-    wrappers: &'static [&'static str],
-    understand: Understand,
-) -> Box<dyn Reader + Send> {
-    let context = Context { stamper: Stamper::new(clock), scratch: Vec::new() };
-    Box::new(ValueReader { values: Values::new(wrappers), context, understand, last: None })
-}
-
-struct ValueReader {
-    values: Values,
-    context: Context,
-    understand: Understand,
-    /// Of the last value: a hook that was called again for the same event wrote it again.
-    last: Option<u64>,
-}
-
-impl Reader for ValueReader {
-    fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
-        let Self { values, context, understand, last } = self;
-        values.line(line, &mut |offset, found| {
-            let mut out = |record: Record<'_>| out(offset, record);
-            match found {
-                Found::Object(bytes) => {
-                    let hash = Some(FixedState::default().hash_one(bytes));
-                    if std::mem::replace(last, hash) != hash {
-                        understand(&String::from_utf8_lossy(bytes), context, &mut out);
-                    }
-                }
-                Found::Broken => out(Record::Malformed { why: BROKEN }),
-                Found::Other => out(Record::Malformed { why: "not JSON" }),
-            }
-        });
-    }
-
-    fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
-        // A value that is whole was handed over before.
-        self.values.finish(&mut |offset, _| out(offset, Record::Malformed { why: BROKEN }));
-    }
-}
-
-/// How well a stretch fits a service's export: it must be JSON, on one line or on many, and hold one of its marks.
-pub(crate) fn marked(head: &[u8], is_marked: impl Fn(&[u8]) -> bool) -> f32 {
-    if !is_marked(head) {
-        return 0.0;
-    }
-    let (mut lines, mut json) = (0usize, 0usize);
-    for line in super::registry::whole_lines(head) {
-        lines += 1;
-        let first = object_start(line).first();
-        json += usize::from(matches!(first, Some(b'{' | b'[' | b'"' | b'}' | b']' | b'-' | b'0'..=b'9')));
-    }
-    // The only line of a stretch may lack its beginning.
-    if lines == 1 || json * 2 > lines { 0.9 } else { 0.0 }
 }
 
 /// The remote's reply as a service passes it on; without a code it is the service's own text.
@@ -341,7 +291,7 @@ pub(crate) fn has(line: &[u8], key: &[u8]) -> bool {
 }
 
 /// The time of a field.
-pub(crate) fn time(field: &Scalar<'_>, stamper: &mut stamp::Stamper) -> Option<Time> {
+pub(crate) fn time(field: &Scalar<'_>, stamper: &mut Stamper) -> Option<Time> {
     field.stamp().map(|naive| stamper.time(&naive))
 }
 

@@ -12,55 +12,28 @@
 
 use serde::Deserialize;
 
-use super::json::{self, Scalar};
-use super::registry::{Format, Line, Order, Reader};
-use super::stamp::{Clock, Naive, Stamper};
+use super::json::{self, Context, Scalar, Tries};
 use super::text::{host_name, is_here, parse_ip};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
 
 const MTA: Mta = Mta("mailerq");
 
 /// MailerQ's log of results.
-pub(crate) static MAILERQ: MailerQ = MailerQ;
-
-const SAMPLE: &str = r#"{"envelope": "n@example.com", "recipient": "d@hotmail.com", "results": [{"state": "connect", "result": "timeout", "time": "2026-05-12 07:30:01", "mta": "mail-dm6nam110014.inbound.protection.outlook.com", "from": "203.0.113.71", "to": "198.51.100.12", "messages": 0}]}"#;
-
-pub(crate) struct MailerQ;
-
-impl Format for MailerQ {
-    fn name(&self) -> &'static str {
-        MTA.0
-    }
-
-    fn sample(&self) -> &'static str {
-        SAMPLE
-    }
-
-    fn score(&self, head: &[u8]) -> f32 {
-        json::share(head, |line| {
-            json::behind_key(line, b"\"results\"").is_some_and(|value| value.starts_with(b"["))
-                && (json::has(line, b"\"envelope\"") || json::has(line, b"\"messages\""))
-        })
-    }
-
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
-    fn order(&self) -> Order {
-        Order::Any
-    }
-
-    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        Box::new(MailerQReader { stamper: Stamper::new(clock), scratch: Vec::new() })
-    }
-
-    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
-        let line = json::elements(line)?;
+pub(crate) static MAILERQ: Tries = Tries {
+    mta: MTA,
+    sample: SAMPLE,
+    is_own: |line| {
+        json::behind_key(line, b"\"results\"").is_some_and(|value| value.starts_with(b"["))
+            && (json::has(line, b"\"envelope\"") || json::has(line, b"\"messages\""))
+    },
+    stamp: |line| {
         let last = memchr::memmem::rfind(line, b"\"time\"")?;
         json::stamp_behind(&line[last..], b"\"time\"")
-    }
-}
+    },
+    read: |text, context, out| json::each::<Message<'_>>(text, |message| understand(&message, context, out)),
+};
+
+const SAMPLE: &str = r#"{"envelope": "n@example.com", "recipient": "d@hotmail.com", "results": [{"state": "connect", "result": "timeout", "time": "2026-05-12 07:30:01", "mta": "mail-dm6nam110014.inbound.protection.outlook.com", "from": "203.0.113.71", "to": "198.51.100.12", "messages": 0}]}"#;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -96,73 +69,59 @@ struct Try<'a> {
     description: Scalar<'a>,
 }
 
-struct MailerQReader {
-    stamper: Stamper,
-    scratch: Vec<u8>,
-}
-
-impl Reader for MailerQReader {
-    fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
-        let mut out = |record: Record<'_>| out(line.offset, record);
-        let Some(text) = json::text_of(line.bytes, &mut out) else { return };
-        if !json::each::<Message<'_>>(&text, |message| self.message(&message, &mut out)) {
-            out(Record::Malformed { why: json::BROKEN });
-        }
+fn understand(message: &Message<'_>, context: &mut Context, out: &mut dyn FnMut(Record<'_>)) {
+    // Without a result it was only queued.
+    let Some(last) = message.results.as_ref().and_then(|results| results.last()) else { return };
+    let Some(time) = json::time(&last.time, &mut context.stamper) else {
+        return out(Record::Malformed { why: "a result without time" });
+    };
+    let Some(recipient) = message.recipient.bytes() else {
+        return out(Record::Malformed { why: "a result without recipient" });
+    };
+    let Some(result) = last.result.text() else {
+        return out(Record::Malformed { why: "a result that does not tell what became of the message" });
+    };
+    match last.state.text() {
+        Some("amqp" | "responsive") => return,
+        Some("storage" | "bind") => return out(Record::HeldBack { time: Some(time) }),
+        _ => {}
     }
-}
-
-impl MailerQReader {
-    fn message(&mut self, message: &Message<'_>, out: &mut dyn FnMut(Record<'_>)) {
-        // Without a result it was only queued.
-        let Some(last) = message.results.as_ref().and_then(|results| results.last()) else { return };
-        let Some(time) = json::time(&last.time, &mut self.stamper) else {
-            return out(Record::Malformed { why: "a result without time" });
-        };
-        let Some(recipient) = message.recipient.bytes() else {
-            return out(Record::Malformed { why: "a result without recipient" });
-        };
-        let Some(result) = last.result.text() else {
-            return out(Record::Malformed { why: "a result that does not tell what became of the message" });
-        };
-        match last.state.text() {
-            Some("amqp" | "responsive") => return,
-            Some("storage" | "bind") => return out(Record::HeldBack { time: Some(time) }),
-            _ => {}
-        }
-        let relay_ip = last.to.bytes().and_then(parse_ip);
-        if relay_ip.is_some_and(is_here) {
-            return;
-        }
-        let code = last.code.code();
-        let outcome = match code {
-            _ if result.eq_ignore_ascii_case("accepted") => Outcome::Delivered,
-            Some(500..) => Outcome::Bounced,
-            _ => Outcome::Deferred,
-        };
-        let enhanced = last.status.bytes().and_then(Enhanced::at_start).map(|(enhanced, _)| enhanced);
-        let answer =
-            match json::reply(code, enhanced, last.description.text().unwrap_or_default(), &mut self.scratch)
-            {
-                Answer::Nobody if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced },
-                answer => answer,
-            };
-        out(Record::Attempt(Attempt {
-            time: Some(time),
-            mta: MTA,
-            host: None,
-            queue_id: None,
-            source_ip: last.from.bytes().and_then(parse_ip),
-            source_name: None,
-            sender: message.envelope.bytes_or_empty(),
-            recipient: Some(recipient),
-            relay_host: last.mta.bytes().and_then(host_name),
-            relay_ip,
-            relay_port: None,
-            outcome,
-            answer,
-            greeting: None,
-        }));
+    let relay_ip = last.to.bytes().and_then(parse_ip);
+    if relay_ip.is_some_and(is_here) {
+        return;
     }
+    let code = last.code.code();
+    let outcome = match code {
+        _ if result.eq_ignore_ascii_case("accepted") => Outcome::Delivered,
+        Some(500..) => Outcome::Bounced,
+        _ => Outcome::Deferred,
+    };
+    let enhanced = last.status.bytes().and_then(Enhanced::at_start).map(|(enhanced, _)| enhanced);
+    let answer = match json::reply(
+        code,
+        enhanced,
+        last.description.text().unwrap_or_default(),
+        &mut context.scratch,
+    ) {
+        Answer::Nobody if outcome == Outcome::Delivered => Answer::Codes { smtp: None, enhanced },
+        answer => answer,
+    };
+    out(Record::Attempt(Attempt {
+        time: Some(time),
+        mta: MTA,
+        host: None,
+        queue_id: None,
+        source_ip: last.from.bytes().and_then(parse_ip),
+        source_name: None,
+        sender: message.envelope.bytes_or_empty(),
+        recipient: Some(recipient),
+        relay_host: last.mta.bytes().and_then(host_name),
+        relay_ip,
+        relay_port: None,
+        outcome,
+        answer,
+        greeting: None,
+    }));
 }
 
 #[cfg(test)]

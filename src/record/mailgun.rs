@@ -13,66 +13,30 @@
 
 use serde::Deserialize;
 
-use super::json::{self, Context, Scalar};
-use super::registry::{Format, Order, Reader, Seen};
-use super::stamp::{Clock, Naive};
+use super::json::{self, Context, Scalar, Service};
 use super::text::{host_name, parse_ip};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
 
 const MTA: Mta = Mta("mailgun");
 
 /// Mailgun.
-pub(crate) static MAILGUN: Mailgun = Mailgun;
+pub(crate) static MAILGUN: Service = Service {
+    mta: MTA,
+    sample: SAMPLE,
+    is_marked: |head| {
+        json::has(head, b"\"event-data\"")
+            || json::has(head, b"\"event\"")
+                && [&b"\"delivery-status\""[..], b"\"log-level\"", b"\"recipient-domain\""]
+                    .iter()
+                    .any(|key| json::has(head, key))
+    },
+    wrappers: &["items", "events"],
+    understand,
+    retells: false,
+    without_deferrals: "no temporary failures in these events, so throttling is not seen: add a webhook for \"Temporary Failure\"",
+};
 
 const SAMPLE: &str = r#"{"event-data": {"event": "failed", "severity": "temporary", "reason": "generic", "timestamp": 1778573700.25, "id": "m1", "recipient": "c@hotmail.com", "envelope": {"transport": "smtp", "sender": "n@example.com", "sending-ip": "203.0.113.121"}, "delivery-status": {"code": 498, "message": "", "description": "No MX for hotmail.com", "mx-host": "hotmail-com.olc.protection.outlook.com"}}}"#;
-
-pub(crate) struct Mailgun;
-
-impl Format for Mailgun {
-    fn name(&self) -> &'static str {
-        MTA.0
-    }
-
-    fn sample(&self) -> &'static str {
-        SAMPLE
-    }
-
-    fn score(&self, head: &[u8]) -> f32 {
-        json::marked(head, |head| {
-            json::has(head, b"\"event-data\"")
-                || json::has(head, b"\"event\"")
-                    && [&b"\"delivery-status\""[..], b"\"log-level\"", b"\"recipient-domain\""]
-                        .iter()
-                        .any(|key| json::has(head, key))
-        })
-    }
-
-    fn spans_lines(&self) -> bool {
-        true
-    }
-
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
-    fn order(&self) -> Order {
-        Order::Sequential
-    }
-
-    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        json::reader(clock, &["items", "events"], understand)
-    }
-
-    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
-        json::stamp_behind(line, b"\"timestamp\"")
-    }
-
-    fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
-        (seen.bounced > 0 && seen.deferred == 0).then_some(
-            "no temporary failures in these events, so throttling is not seen: add a webhook for \"Temporary Failure\"",
-        )
-    }
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]

@@ -12,62 +12,24 @@
 
 use serde::Deserialize;
 
-use super::json::{self, Context, Scalar};
-use super::registry::{Format, Order, Reader, Seen};
-use super::stamp::{Clock, Naive};
+use super::json::{self, Context, Scalar, Service};
 use super::text::parse_ip;
 use super::{Attempt, Mta, Outcome, Record};
 
 const MTA: Mta = Mta("sendgrid");
 
 /// SendGrid.
-pub(crate) static SENDGRID: SendGrid = SendGrid;
+pub(crate) static SENDGRID: Service = Service {
+    mta: MTA,
+    sample: SAMPLE,
+    is_marked: |head| json::has(head, b"\"sg_event_id\"") || json::has(head, b"\"sg_message_id\""),
+    wrappers: &["events", "items", "results"],
+    understand,
+    retells: false,
+    without_deferrals: "no deferrals in these events, so throttling is not seen: turn \"Deferred\" on in the event webhook's settings",
+};
 
 const SAMPLE: &str = r#"{"timestamp": 1778573700, "smtp-id": "<sg1@example.com>", "ip": "203.0.113.111", "sg_event_id": "e1", "sg_message_id": "m1", "email": "c@hotmail.com", "event": "deferred", "attempt": "3", "response": "unable to connect to any of the mail servers"}"#;
-
-pub(crate) struct SendGrid;
-
-impl Format for SendGrid {
-    fn name(&self) -> &'static str {
-        MTA.0
-    }
-
-    fn sample(&self) -> &'static str {
-        SAMPLE
-    }
-
-    fn score(&self, head: &[u8]) -> f32 {
-        json::marked(head, |head| {
-            json::has(head, b"\"sg_event_id\"") || json::has(head, b"\"sg_message_id\"")
-        })
-    }
-
-    fn spans_lines(&self) -> bool {
-        true
-    }
-
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
-    fn order(&self) -> Order {
-        Order::Sequential
-    }
-
-    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        json::reader(clock, &["events", "items", "results"], understand)
-    }
-
-    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
-        json::stamp_behind(line, b"\"timestamp\"")
-    }
-
-    fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
-        (seen.bounced > 0 && seen.deferred == 0).then_some(
-            "no deferrals in these events, so throttling is not seen: turn \"Deferred\" on in the event webhook's settings",
-        )
-    }
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

@@ -14,75 +14,39 @@
 
 use serde::Deserialize;
 
-use super::json::{self, Context, Scalar};
-use super::registry::{Format, Order, Reader, Seen};
-use super::stamp::{Clock, Naive};
+use super::json::{self, Context, Scalar, Service};
 use super::text::parse_ip;
 use super::{Answer, Attempt, Mta, Outcome, Record};
 
 const MTA: Mta = Mta("ses");
 
 /// Amazon SES.
-pub(crate) static SES: Ses = Ses;
+pub(crate) static SES: Service = Service {
+    mta: MTA,
+    sample: SAMPLE,
+    is_marked: |head| {
+        let key = |name: &[u8]| {
+            memchr::memmem::find_iter(head, name).any(|at| {
+                let behind = &head[at + name.len()..];
+                behind.starts_with(b"\"") || behind.starts_with(b"\\")
+            })
+        };
+        // In SNS' text the quotes have backslashes.
+        (key(b"eventType") || key(b"notificationType"))
+            && (key(b"mail") || key(b"smtpResponse") || key(b"diagnosticCode"))
+    },
+    wrappers: &["Records", "Messages", "items", "events"],
+    understand: |text, context, out| {
+        understand(text, context, 0, out);
+    },
+    retells: false,
+    without_deferrals: "no delays in these events, so throttling is not seen: add DELIVERY_DELAY to the event destination's types",
+};
 
 const SAMPLE: &str = r#"{"eventType": "DeliveryDelay", "mail": {"timestamp": "2026-05-12T08:10:00.000Z", "source": "n@example.com", "messageId": "0100019c-0001", "destination": ["c@hotmail.com"]}, "deliveryDelay": {"timestamp": "2026-05-12T08:12:00.000Z", "delayType": "TransientCommunicationFailure", "delayedRecipients": [{"emailAddress": "c@hotmail.com", "status": "4.4.1"}]}}"#;
 
 /// SNS in SQS in Lambda, and some more.
 const MAX_WRAPPED: usize = 6;
-
-pub(crate) struct Ses;
-
-impl Format for Ses {
-    fn name(&self) -> &'static str {
-        MTA.0
-    }
-
-    fn sample(&self) -> &'static str {
-        SAMPLE
-    }
-
-    fn score(&self, head: &[u8]) -> f32 {
-        json::marked(head, |head| {
-            let key = |name: &[u8]| {
-                memchr::memmem::find_iter(head, name).any(|at| {
-                    let behind = &head[at + name.len()..];
-                    behind.starts_with(b"\"") || behind.starts_with(b"\\")
-                })
-            };
-            // In SNS' text the quotes have backslashes.
-            (key(b"eventType") || key(b"notificationType"))
-                && (key(b"mail") || key(b"smtpResponse") || key(b"diagnosticCode"))
-        })
-    }
-
-    fn spans_lines(&self) -> bool {
-        true
-    }
-
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
-    fn order(&self) -> Order {
-        Order::Sequential
-    }
-
-    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        json::reader(clock, &["Records", "Messages", "items", "events"], |text, context, out| {
-            understand(text, context, 0, out);
-        })
-    }
-
-    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
-        json::stamp_behind(line, b"\"timestamp\"")
-    }
-
-    fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
-        (seen.bounced > 0 && seen.deferred == 0).then_some(
-            "no delays in these events, so throttling is not seen: add DELIVERY_DELAY to the event destination's types",
-        )
-    }
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]

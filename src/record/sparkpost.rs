@@ -14,71 +14,31 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::json::{self, Context, Scalar};
-use super::registry::{Format, Order, Reader, Seen};
-use super::stamp::{Clock, Naive};
+use super::json::{self, Context, Scalar, Service};
 use super::text::{parse_ip, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record};
 
 const MTA: Mta = Mta("sparkpost");
 
 /// SparkPost.
-pub(crate) static SPARKPOST: SparkPost = SparkPost;
+pub(crate) static SPARKPOST: Service = Service {
+    mta: MTA,
+    sample: SAMPLE,
+    is_marked: |head| {
+        [&b"\"msys\""[..], b"\"raw_rcpt_to\"", b"\"raw_reason\"", b"\"rcpt_meta\"", b"\"friendly_from\""]
+            .iter()
+            .any(|key| json::has(head, key))
+    },
+    wrappers: &["results", "events", "items"],
+    understand,
+    retells: true,
+    without_deferrals: "no delays in these events, so throttling is not seen: add the event \"delay\" to the webhook",
+};
 
 const SAMPLE: &str = r#"{"msys": {"message_event": {"type": "delay", "timestamp": "1778573700", "message_id": "m1", "msg_from": "n@example.com", "raw_rcpt_to": "c@hotmail.com", "rcpt_to": "c@hotmail.com", "error_code": "451", "raw_reason": "451 4.4.1 [internal] Connection timed out", "sending_ip": "203.0.113.131", "ip_address": "198.51.100.12"}}}"#;
 
 /// What begins the texts that the MTA makes up itself.
 const OWN_WORDS: &str = "[internal]";
-
-pub(crate) struct SparkPost;
-
-impl Format for SparkPost {
-    fn name(&self) -> &'static str {
-        MTA.0
-    }
-
-    fn sample(&self) -> &'static str {
-        SAMPLE
-    }
-
-    fn score(&self, head: &[u8]) -> f32 {
-        json::marked(head, |head| {
-            [&b"\"msys\""[..], b"\"raw_rcpt_to\"", b"\"raw_reason\"", b"\"rcpt_meta\"", b"\"friendly_from\""]
-                .iter()
-                .any(|key| json::has(head, key))
-        })
-    }
-
-    fn spans_lines(&self) -> bool {
-        true
-    }
-
-    fn needles(&self) -> &'static [&'static [u8]] {
-        &[]
-    }
-
-    fn order(&self) -> Order {
-        Order::Sequential
-    }
-
-    fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        json::reader(clock, &["results", "events", "items"], understand)
-    }
-
-    fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
-        json::stamp_behind(line, b"\"timestamp\"")
-    }
-
-    fn retells(&self) -> bool {
-        true
-    }
-
-    fn blind_spot(&self, seen: &Seen) -> Option<&'static str> {
-        (seen.bounced > 0 && seen.deferred == 0).then_some(
-            "no delays in these events, so throttling is not seen: add the event \"delay\" to the webhook",
-        )
-    }
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::json::tests::shown;
-use crate::record::stamp::Zone;
+use crate::record::json::tests::{shown, survives};
 
 const DOCUMENTED: &str = include_str!("documented.jsonl");
 
@@ -50,13 +49,7 @@ fn records_of_all_kinds() {
 proptest! {
     #[test]
     fn no_bytes_panic(at in 0usize..500, bytes in proptest::collection::vec(any::<u8>(), 0..12)) {
-        let mut line = SAMPLE.as_bytes().to_vec();
-        let end = (at + bytes.len()).min(line.len());
-        line.splice(at.min(end)..end, bytes);
-        let mut reader = HALON.reader(&Clock { zone: Zone::Fixed(0), year: 2026 });
-        reader.line(Line { bytes: &line, offset: 0 }, &mut |_, _| {});
-        HALON.naive_stamp(&line);
-        HALON.score(&line);
+        survives(&HALON, SAMPLE, at, bytes);
     }
 
     #[test]

@@ -41,6 +41,18 @@ fn keys_inside_texts_are_none() {
     assert!(has(line, b"\"text\"") && !has(line, b"\"tex\""));
 }
 
+/// Shows a format a line with some bytes of it replaced: nothing may panic.
+pub(crate) fn survives(format: &dyn Format, line: &str, at: usize, bytes: Vec<u8>) {
+    let mut line = line.as_bytes().to_vec();
+    let end = (at + bytes.len()).min(line.len());
+    line.splice(at.min(end)..end, bytes);
+    let mut reader = format.reader(&stamp::Clock { zone: stamp::Zone::Fixed(0), year: 2026 });
+    reader.line(Line { bytes: &line, offset: 0 }, &mut |_, _| {});
+    reader.finish(&mut |_, _| {});
+    format.naive_stamp(&line);
+    format.score(&line);
+}
+
 /// What a log's lines are, one text a record: time, queue id, source, its name, sender, recipient, relay, its address,
 /// outcome, answer.
 pub(crate) fn shown(format: &dyn Format, log: &str) -> Vec<String> {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::record::Format;
 use crate::record::json::tests::shown;
 
 const DOCUMENTED: &str = include_str!("documented.jsonl");
