@@ -57,7 +57,7 @@ fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
         return Record::Queued { host: envelope.host, queue_id, sender };
     }
     let Some((queue_id, fields)) = shape(text) else {
-        return match looks_like_delivery(text) && memmem::find(text, b": to=<").is_some_and(|at| at < 64) {
+        return match POSTFIX.has_marks(text) && memmem::find(text, b": to=<").is_some_and(|at| at < 64) {
             true => Record::Malformed { why: "a delivery with an odd queue id" },
             false => Record::Irrelevant,
         };
@@ -139,11 +139,6 @@ fn queue_id(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (queue_id, rest) = text.split_at(colon);
     let plain = !queue_id.is_empty() && queue_id.iter().all(u8::is_ascii_alphanumeric);
     plain.then_some((queue_id, rest))
-}
-
-/// Whether a line looks like a delivery, whatever its queue id.
-fn looks_like_delivery(line: &[u8]) -> bool {
-    [&b"to=<"[..], b" relay=", b" status="].iter().all(|part| memmem::find(line, part).is_some())
 }
 
 /// Where the `>` stands that ends the address. A quoted local part may hold anything, and versions that log without

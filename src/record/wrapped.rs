@@ -39,6 +39,11 @@ impl Dialect {
     fn is_own(&self, envelope: &Envelope<'_>) -> bool {
         (self.is_tag)(envelope.tag) || (self.is_text)(envelope.text)
     }
+
+    /// Whether a line holds what stands in each of its deliveries.
+    pub(crate) fn has_marks(&self, line: &[u8]) -> bool {
+        !self.marks.is_empty() && self.marks.iter().all(|mark| memmem::find(line, mark).is_some())
+    }
 }
 
 /// Reads texts of one MTA, in the order of the log.
@@ -296,9 +301,7 @@ impl Texts {
 
 /// Whether a line that no wrapper could be taken off still looks like a delivery.
 fn looks_like_delivery(line: &[u8]) -> bool {
-    DIALECTS.iter().any(|dialect| {
-        !dialect.marks.is_empty() && dialect.marks.iter().all(|mark| memmem::find(line, mark).is_some())
-    })
+    DIALECTS.iter().any(|dialect| dialect.has_marks(line))
 }
 
 struct SyslogReader {
