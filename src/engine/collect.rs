@@ -285,8 +285,7 @@ impl<'e> Worker<'e> {
             && let Answer::Text(reply) = attempt.answer
             && let (Some(ours), Some(theirs)) = (attempt.time, answered_at(reply))
         {
-            let host = attempt.host.map(escape_controls).unwrap_or_default();
-            self.skews.add(&host, ours.seconds - theirs);
+            self.skews.add(attempt.host.unwrap_or_default(), ours.seconds - theirs);
         }
     }
 

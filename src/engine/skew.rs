@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::text::escape_controls;
+
 /// Fewer refusals tell nothing.
 const FEWEST: u64 = 5;
 /// Less is the time that a reply and a log take, and says nothing. Seconds.
@@ -70,13 +72,13 @@ fn span(seconds: i64) -> String {
     }
 }
 
-/// By host.
+/// By host, as logged.
 #[derive(Clone, Debug, Default)]
-pub struct Skews(BTreeMap<Box<str>, Skew>);
+pub struct Skews(BTreeMap<Box<[u8]>, Skew>);
 
 impl Skews {
     /// A refusal that Microsoft stamped so many seconds before the log did.
-    pub fn add(&mut self, host: &str, ahead: i64) {
+    pub fn add(&mut self, host: &[u8], ahead: i64) {
         if let Some(skew) = self.0.get_mut(host) {
             skew.add(ahead);
         } else if self.0.len() < MOST_HOSTS {
@@ -95,7 +97,7 @@ impl Skews {
 
     /// What the user should know of the hosts' clocks.
     pub fn texts(&self) -> impl Iterator<Item = String> {
-        self.0.iter().filter_map(|(host, skew)| skew.text(host))
+        self.0.iter().filter_map(|(host, skew)| skew.text(&escape_controls(host)))
     }
 }
 
@@ -106,7 +108,7 @@ mod tests {
     fn said(ahead: &[i64]) -> Option<String> {
         let mut parts = [Skews::default(), Skews::default()];
         for (i, seconds) in ahead.iter().enumerate() {
-            parts[i % 2].add("mta1", *seconds);
+            parts[i % 2].add(b"mta1", *seconds);
         }
         let [mut first, second] = parts;
         first.merge(second);
