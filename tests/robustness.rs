@@ -28,6 +28,7 @@ fn read(path: &Path, span: Option<u64>, threads: usize, mta: Option<&str>) -> (S
         now: 1_780_000_000,
         follow: false,
         look_twice: false,
+        explains: false,
     };
     let run = Run::new(options, false);
     let snapshot = run.batch();

@@ -10,7 +10,9 @@ use super::output::{self, Failure};
 
 /// Reads everything once and prints the block and throttle events alone.
 pub fn run(args: &OnsetsArgs) -> Result<u8, Failure> {
-    let run = Run::new(options(&args.read, &config(&args.read)?, false)?, false);
+    let mut options = options(&args.read, &config(&args.read)?, false)?;
+    options.explains = args.explain_onset.is_some();
+    let run = Run::new(options, false);
     let snapshot = run.batch();
     if let Some(which) = &args.explain_onset {
         let text = explain(&run, &snapshot, which)?;

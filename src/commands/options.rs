@@ -64,6 +64,7 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         now: now.as_second(),
         follow,
         look_twice: false,
+        explains: false,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::record::Outcome;
 use super::Settings;
 use super::explain::Gain;
 use super::key::{Alarm, Counts, Excursion, add_reply, usual_share};
-use super::onset::{Backoff, Basis, Family, Takeover};
+use super::onset::{Backoff, Basis, Family};
 use super::trial::{LineRef, Trial};
 
 /// Forests and domains counted inside an event.
@@ -124,12 +124,14 @@ pub struct Event {
     replies_at_onset: Vec<(u32, u64)>,
     pub places: Vec<PlaceTally>,
     pub backoff: Option<Backoff>,
-    /// Filled in by [`super::link`].
-    pub takeover: Option<Takeover>,
+    /// Another source whose volume grew, and how many times. Filled in by [`super::link`].
+    pub takeover: Option<(u32, f64)>,
     /// Filled in by [`super::link`].
     pub range: Option<String>,
     /// Filled in by [`super::link`].
     pub reading: super::onset::Reading,
+    /// What stands beside it does not change any more.
+    pub(super) is_settled: bool,
     pub(super) p0: f64,
     pub(super) counts: Counts,
     pub(super) passes: u64,
@@ -203,6 +205,7 @@ impl Event {
             takeover: None,
             range: None,
             reading: super::onset::Reading { verdict: "cannot tell", reasons: Vec::new() },
+            is_settled: false,
             p0: excursion.p0,
             counts,
             passes: (counts.n - counts.k) as u64,

@@ -1,17 +1,19 @@
 //! What stands beside an onset, from several sources: ranges, takeovers, and the reading *yours or theirs*.
 //!
-//! For an event as it ended, all that was seen counts; for a line of a live run only what was known at that moment:
-//! other events decided in earlier seconds, and volumes of slots that were over. So a line says the same whether the
-//! whole file was read or the log was followed.
+//! For an event all that was seen within a day of its start counts; for a line of a live run only what was known at that
+//! moment: other events decided in earlier seconds, and volumes of slots that were over. So a line says the same whether
+//! the whole file was read or the log was followed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+use foldhash::HashMap;
 
 use crate::microsoft::Platform;
 
-use super::Detector;
+use super::{Detector, HISTORY};
 use super::event::{Event, Place};
-use super::onset::{Family, Reading, Takeover};
+use super::onset::{Family, Reading};
 use super::source::{SLOT, Slot, Source};
 use super::trial::{Names, SourceNames};
 
@@ -47,59 +49,55 @@ impl Went {
 }
 
 /// Attempts at other providers, by source and slot of time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OtherProviders {
-    /// Seconds of a slot.
-    width: i64,
-    by_source: HashMap<u32, Vec<(i64, Went)>>,
-    all: Vec<(i64, Went)>,
+    by_source: HashMap<u32, BTreeMap<i64, Went>>,
+    all: BTreeMap<i64, Went>,
 }
 
 impl OtherProviders {
-    /// From (source, number of the slot since 1970, attempts, accepted), in any order; `None` for a source is one
-    /// that is not told.
-    pub fn new(width: i64, entries: impl Iterator<Item = (Option<u32>, i64, u64, u64)>) -> Self {
-        let mut sums: HashMap<(Option<u32>, i64), Went> = HashMap::new();
-        let mut totals: HashMap<i64, Went> = HashMap::new();
-        for (source, slot, attempts, well) in entries {
-            for sum in [sums.entry((source, slot)).or_default(), totals.entry(slot).or_default()] {
-                sum.attempts += attempts;
-                sum.well += well;
-            }
+    /// Seconds of a slot; they are numbered from 1970 on.
+    pub const SLOT: i64 = SLOT;
+
+    /// Counts attempts, and how many of them were accepted. `None`: the source is not told.
+    pub fn add(&mut self, source: Option<u32>, slot: i64, attempts: u64, accepted: u64) {
+        let own = source.map(|source| self.by_source.entry(source).or_default().entry(slot).or_default());
+        for sum in own.into_iter().chain([self.all.entry(slot).or_default()]) {
+            sum.attempts += attempts;
+            sum.well += accepted;
         }
-        let mut by_source: HashMap<u32, Vec<(i64, Went)>> = HashMap::new();
-        for ((source, slot), went) in sums {
-            if let Some(source) = source {
-                by_source.entry(source).or_default().push((slot, went));
-            }
+    }
+
+    /// Forgets what nothing can ask for where everything before `second` is settled.
+    pub fn settle(&mut self, second: i64) {
+        let first = (second - HISTORY).div_euclid(SLOT);
+        for slots in self.by_source.values_mut().chain([&mut self.all]) {
+            *slots = slots.split_off(&first);
         }
-        let mut all: Vec<(i64, Went)> = totals.into_iter().collect();
-        by_source
-            .values_mut()
-            .chain([&mut all])
-            .for_each(|list| list.sort_unstable_by_key(|(slot, _)| *slot));
-        Self { width, by_source, all }
+        self.by_source.retain(|_, slots| !slots.is_empty());
     }
 
     /// The day before a moment, and the time after it as far as it was over by `known`; of one source, or of all.
     fn around(&self, source: Option<u32>, moment: i64, known: i64) -> (Went, Went) {
-        let list = match source {
+        let slots = match source {
             Some(id) => self.by_source.get(&id),
             None => Some(&self.all),
         };
         let sum = |from: i64, until: i64| {
-            let list = list.map(Vec::as_slice).unwrap_or_default();
-            let begin = list.partition_point(|(slot, _)| *slot < from);
-            list[begin..].iter().take_while(|(slot, _)| *slot < until).fold(
-                Went::default(),
-                |sum, (_, went)| Went { attempts: sum.attempts + went.attempts, well: sum.well + went.well },
-            )
+            let range = slots.filter(|_| from < until).map(|slots| slots.range(from..until));
+            range.into_iter().flatten().fold(Went::default(), |sum, (_, went)| Went {
+                attempts: sum.attempts + went.attempts,
+                well: sum.well + went.well,
+            })
         };
-        let slots = |seconds: i64| (seconds / self.width).max(1);
-        let at = moment.div_euclid(self.width);
-        let until = (at + slots(AFTER * SLOT)).min(known.div_euclid(self.width));
-        (sum(at - slots(DAY), at), sum(at, until))
+        let at = moment.div_euclid(SLOT);
+        (sum(at - SLOTS_A_DAY, at), sum(at, (at + AFTER).min(known.div_euclid(SLOT))))
     }
+}
+
+/// The first slot that may be looked at for an event: how much more is still there depends on how the input is read.
+fn oldest(event: &Event) -> i64 {
+    (event.decided_at - HISTORY + DAY).div_euclid(SLOT)
 }
 
 /// What is compared: one event of one source.
@@ -114,7 +112,7 @@ struct Fact {
 /// What stands beside an event.
 struct Beside {
     range: Option<String>,
-    takeover: Option<Takeover>,
+    takeover: Option<(u32, f64)>,
     reading: Reading,
 }
 
@@ -127,26 +125,36 @@ struct Known {
     slot: i64,
 }
 
-/// Fills in `range`, `takeover` and `reading` of all events and changes, from what all sources saw.
+/// Fills in `range`, `takeover` and `reading` of all events and changes that are not settled, from what all sources saw.
 pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherProviders>) {
-    let view = View::of(detector, names, other);
-    let sources = &detector.sources;
-    let whole = Known { second: i64::MAX, slot: detector.end.div_euclid(SLOT) + 1 };
-    let mut events = Vec::new();
-    let mut changes = Vec::new();
-    for (at, source) in sources.iter().enumerate() {
-        events.push(view.all_beside(at, source.events.iter().enumerate().map(|(i, e)| (i, e, whole))));
-        changes.push(view.all_beside(
-            at,
-            source.changes.iter().map(|change| {
-                let slot = change.at.div_euclid(SLOT);
-                (change.index, &change.event, Known { second: change.at, slot })
-            }),
-        ));
+    let end = detector.end;
+    let is_open = |event: &Event| !event.is_settled;
+    if !detector.sources.iter().any(|s| {
+        s.events.iter().any(is_open) || s.changes.iter().any(|change| is_open(&change.event))
+    }) {
+        return;
     }
-    for ((source, events), changes) in detector.sources.iter_mut().zip(events).zip(changes) {
+    let view = View::of(detector, names, other);
+    let whole = Known { second: i64::MAX, slot: end.div_euclid(SLOT) + 1 };
+    let by = |second: i64| Known { second, slot: second.div_euclid(SLOT) };
+    let mut found: Vec<Vec<(bool, Beside)>> = Vec::new();
+    for (at, source) in detector.sources.iter().enumerate() {
+        let events = source.events.iter().enumerate().filter(|(_, event)| is_open(event)).map(|(index, event)| {
+            let last = event.start + DAY;
+            let is_settled = end > last;
+            (is_settled, view.beside(at, index, event, if is_settled { by(last) } else { whole }))
+        });
+        let changes = source.changes.iter().filter(|change| is_open(&change.event)).map(|change| {
+            let known = change.at.min(change.event.start + DAY);
+            (end > change.at, view.beside(at, change.index, &change.event, by(known)))
+        });
+        found.push(events.chain(changes).collect());
+    }
+    for (source, found) in detector.sources.iter_mut().zip(found) {
         let of_changes = source.changes.iter_mut().map(|change| &mut change.event);
-        for (event, beside) in source.events.iter_mut().zip(events).chain(of_changes.zip(changes)) {
+        let open = source.events.iter_mut().chain(of_changes).filter(|event| is_open(event));
+        for (event, (is_settled, beside)) in open.zip(found) {
+            event.is_settled = is_settled;
             event.range = beside.range;
             event.takeover = beside.takeover;
             event.reading = beside.reading;
@@ -196,14 +204,6 @@ impl<'v> View<'v> {
         Self { sources, called, since, ranges, facts, causes, other }
     }
 
-    fn all_beside<'e>(
-        &self,
-        source: usize,
-        events: impl Iterator<Item = (usize, &'e Event, Known)>,
-    ) -> Vec<Beside> {
-        events.map(|(index, event, known)| self.beside(source, index, event, known)).collect()
-    }
-
     fn beside(&self, own: usize, index: usize, event: &Event, known: Known) -> Beside {
         let cause = &self.causes[own][index];
         let range = self.range(own, known).cloned().filter(|range| {
@@ -234,14 +234,14 @@ impl<'v> View<'v> {
     }
 
     /// The source whose volume to the same platform grew most within an hour, if it at least doubled.
-    fn takeover(&self, own: usize, event: &Event, known: Known) -> Option<Takeover> {
+    fn takeover(&self, own: usize, event: &Event, known: Known) -> Option<(u32, f64)> {
         if event.family == Family::Auth {
             return None;
         }
         let slot = event.start.div_euclid(SLOT);
         let of = |platform| event.scope.has_platform(platform);
         let over = (known.slot - slot - 1).min(6);
-        if over < 1 {
+        if over < 1 || slot - 6 < oldest(event) {
             return None;
         }
         let (at, factor) = self
@@ -256,11 +256,7 @@ impl<'v> View<'v> {
                 (before >= LEAST && after >= LEAST && factor >= 2.0).then_some((at, factor))
             })
             .max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| self.called[b.0].cmp(&self.called[a.0])))?;
-        Some(Takeover {
-            source_ip: self.called[at].ip.clone(),
-            source_name: self.called[at].name.clone(),
-            factor: (factor * 100.0).round() / 100.0,
-        })
+        Some((self.sources[at].id, (factor * 100.0).round() / 100.0))
     }
 
     /// Different ranges among these sources.
@@ -284,8 +280,9 @@ impl<'v> View<'v> {
         let mut reasons = Vec::new();
         let slot = event.start.div_euclid(SLOT);
         let covered = |platform: Platform| event.scope.has_platform(platform);
-        let after = slot..(slot + AFTER).min(known.slot);
-        let before = slot - SLOTS_A_DAY..slot;
+        let oldest = oldest(event);
+        let after = slot.max(oldest)..(slot + AFTER).min(known.slot);
+        let before = (slot - SLOTS_A_DAY).max(oldest)..slot;
         let wave: Vec<&Fact> =
             self.near(event.start, WAVE, known).filter(|f| f.family == event.family).collect();
         let mut hit: Vec<usize> = wave.iter().map(|f| f.source).chain([own]).collect();
@@ -364,8 +361,9 @@ impl<'v> View<'v> {
                 earlier.words()
             ));
         }
-        let others_moved = self.other_providers(source.id, event.start, known, &mut reasons);
-        let suspicious = habits(source, slot, &mut reasons);
+        let others_moved = slot - SLOTS_A_DAY >= oldest
+            && self.other_providers(source.id, event.start, known, &mut reasons);
+        let suspicious = habits(source, slot, oldest, &mut reasons);
         let early = known.second.min(known.slot * SLOT) - event.start < WAVE;
         let few = hit.len() * 3 <= all.len() || (suspicious && hit.len() * 2 <= all.len());
         let verdict = if all.len() < VERDICT_SOURCES {
@@ -408,11 +406,11 @@ impl<'v> View<'v> {
 }
 
 /// Says what the source did before: more volume, more unknown recipients; true if either is out of the ordinary.
-fn habits(source: &Source, slot: i64, reasons: &mut Vec<String>) -> bool {
+fn habits(source: &Source, slot: i64, oldest: i64, reasons: &mut Vec<String>) -> bool {
     let any = |_: Platform| true;
-    let (day_from, week_from) = (slot - SLOTS_A_DAY, slot - 8 * SLOTS_A_DAY);
+    let (day_from, week_from) = ((slot - SLOTS_A_DAY).max(oldest), (slot - 8 * SLOTS_A_DAY).max(oldest));
     let (day, week) = (volume(source, any, day_from, slot), volume(source, any, week_from, day_from));
-    let begin = source.history.first().map_or(slot, |s| s.slot);
+    let begin = source.history.first().map_or(slot, |s| s.slot).max(week_from);
     let days = ((day_from - begin) as f64 / SLOTS_A_DAY as f64).min(7.0);
     let mut grew = false;
     if days >= 1.0 && week.attempts >= 20 {

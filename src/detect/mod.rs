@@ -1,6 +1,6 @@
 //! Trials -> onsets and clears. Knows neither files nor screens nor names: ids in, ids out.
 //!
-//! [`Detector`] takes [`Observation`]s, one source in order at a time, and gives [`Event`]s and [`Change`]s;
+//! [`Detector`] takes [`Observation`]s, those of one source in order, and gives [`Event`]s and [`Change`]s;
 //! [`detect`] does all of it for a whole range. The order in which things are looked at is one of content
 //! ([`content_order`]), so the same attempts give the same events however they were read. The method stands
 //! in `docs/detection.md`.
@@ -26,6 +26,8 @@ pub use onset::{
 };
 pub use resolve::resolve;
 pub use trial::{LineRef, Names, Observation, ReplyNames, SourceNames, content_order};
+
+use rayon::prelude::*;
 
 use source::Source;
 
@@ -62,7 +64,11 @@ pub struct Change {
     pub event: Event,
 }
 
-/// The sources, each with its own state, which can be cloned (a snapshot to compute anew from).
+/// What a detector knows of one source at some moment.
+#[derive(Clone, Debug)]
+pub struct SourceState(Option<Box<Source>>);
+
+/// The sources, each with its own state, which can be taken out and put back (to compute anew from there).
 #[derive(Clone, Debug)]
 pub struct Detector {
     settings: Settings,
@@ -100,36 +106,72 @@ impl Detector {
         observations
             .sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, names)));
         let mut detector = Self::new(settings);
-        for observation in observations.iter() {
-            detector.push(observation);
-        }
+        detector.push_all(observations);
         detector.finish(range_end);
         detector
     }
 
     /// Takes an attempt. Those of one source must come in [`content_order`]; sources may alternate freely.
     pub fn push(&mut self, observation: &Observation) {
+        let settings = self.settings;
+        self.source(observation.source).push(observation, &settings);
+    }
+
+    /// Takes attempts of many sources, by source and in [`content_order`], on all threads.
+    pub fn push_all(&mut self, observations: &[Observation]) {
+        let mut own: Vec<&[Observation]> = Vec::new();
+        for of_one in observations.chunk_by(|a, b| a.source == b.source) {
+            self.source(of_one[0].source);
+            let at = self.index[&of_one[0].source];
+            own.resize(own.len().max(at + 1), &[]);
+            own[at] = of_one;
+        }
+        let settings = self.settings;
+        self.sources.par_iter_mut().zip(own).filter(|(_, own)| !own.is_empty()).for_each(|(source, own)| {
+            own.iter().for_each(|observation| source.push(observation, &settings));
+        });
+    }
+
+    fn source(&mut self, id: u32) -> &mut Source {
         let (sources, traces) = (&mut self.sources, self.traces);
-        let at = *self.index.entry(observation.source).or_insert_with(|| {
-            sources.push(Source::new(observation.source, traces));
+        let at = *self.index.entry(id).or_insert_with(|| {
+            sources.push(Source::new(id, traces));
             sources.len() - 1
         });
-        sources[at].push(observation, &self.settings);
+        &mut sources[at]
     }
 
-    /// Decides what is pending of seconds before this one. Only for a frontier that nothing older will cross: what
-    /// comes later of a second that is decided counts as another second of its own.
-    pub fn advance(&mut self, second: i64) {
-        for source in &mut self.sources {
-            source.flush_before(second, &self.settings);
-        }
+    /// The newest second of a source's attempts.
+    pub fn newest(&self, source: u32) -> Option<i64> {
+        self.index.get(&source).and_then(|at| self.sources[*at].newest())
     }
 
-    /// The end of the range. More may be pushed afterwards, from later seconds.
+    /// A copy of what is known of a source.
+    pub fn state(&self, source: u32) -> SourceState {
+        SourceState(self.index.get(&source).map(|at| Box::new(self.sources[*at].clone())))
+    }
+
+    /// Goes back to what was known of a source.
+    pub fn restore(&mut self, source: u32, state: SourceState) {
+        let traces = self.traces;
+        *self.source(source) = state.0.map_or_else(|| Source::new(source, traces), |state| *state);
+    }
+
+    /// The end of the range, or what is known now. More may be pushed afterwards, from later seconds.
     pub fn finish(&mut self, end: i64) {
         self.end = end;
         for source in &mut self.sources {
             source.finish(end, &self.settings);
+        }
+    }
+
+    /// All attempts before `second` were pushed: fills in what stands beside the events, settles what will not change any
+    /// more, and forgets what nothing can ask for.
+    pub fn settle(&mut self, second: i64, names: &impl Names, other: Option<&OtherProviders>) {
+        self.end = second;
+        link(self, names, other);
+        for source in &mut self.sources {
+            source.forget_before(second - HISTORY);
         }
     }
 
@@ -138,23 +180,17 @@ impl Detector {
         self.sources.iter().flat_map(|source| &source.events)
     }
 
-    /// Takes the changes since the last call, by time; ties as pushed.
-    pub fn changes(&mut self) -> Vec<Change> {
-        let mut changes: Vec<Change> =
-            self.sources.iter_mut().flat_map(|source| source.changes.drain(..)).collect();
+    /// All changes so far, by time; ties as pushed.
+    pub fn changes(&self) -> Vec<&Change> {
+        let mut changes: Vec<&Change> = self.sources.iter().flat_map(|source| &source.changes).collect();
         changes.sort_by_key(|change| change.at);
         changes
     }
-
-    /// Joins the states of detectors that saw other sources.
-    pub fn merge(&mut self, other: Self) {
-        self.end = self.end.max(other.end);
-        for source in other.sources {
-            self.index.insert(source.id, self.sources.len());
-            self.sources.push(source);
-        }
-    }
 }
+
+/// Seconds of history that are kept: what stands beside an event is settled a day after its start, and looks at eight
+/// days before.
+const HISTORY: i64 = 10 * 86_400;
 
 /// All onsets of a range.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -165,6 +201,21 @@ pub struct Detection {
     pub changes: Vec<(ChangeKind, i64, Onset)>,
 }
 
+impl Detection {
+    /// With what another detector found.
+    pub fn join(mut self, other: Self) -> Self {
+        self.onsets.extend(other.onsets);
+        self.changes.extend(other.changes);
+        self.sort();
+        self
+    }
+
+    fn sort(&mut self) {
+        self.onsets.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
+        self.changes.sort_by(|a, b| (a.1, &a.2.id, a.0).cmp(&(b.1, &b.2.id, b.0)));
+    }
+}
+
 /// Runs the detector over a whole range. `range_end` is the newest stamp of the input, whatever it was about.
 pub fn detect(
     observations: &mut [Observation],
@@ -173,16 +224,22 @@ pub fn detect(
     range_end: i64,
     other: Option<&OtherProviders>,
 ) -> Detection {
-    conclude(Detector::of_range(observations, names, settings, range_end), names, other)
+    conclude(&mut Detector::of_range(observations, names, settings, range_end), names, range_end, other)
 }
 
-/// What came out, by name, of a detector that has seen the end of the range.
-pub fn conclude(mut detector: Detector, names: &impl Names, other: Option<&OtherProviders>) -> Detection {
-    link(&mut detector, names, other);
-    let mut onsets: Vec<Onset> = detector.events().map(|event| resolve(event, names)).collect();
-    onsets.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
-    let mut changes: Vec<(ChangeKind, i64, Onset)> =
-        detector.changes().iter().map(|c| (c.kind, c.at, resolve(&c.event, names))).collect();
-    changes.sort_by(|a, b| (a.1, &a.2.id, a.0).cmp(&(b.1, &b.2.id, b.0)));
-    Detection { onsets, changes }
+/// What came out so far, by name. `end`: the newest stamp of the input, whatever it was about.
+pub fn conclude(
+    detector: &mut Detector,
+    names: &impl Names,
+    end: i64,
+    other: Option<&OtherProviders>,
+) -> Detection {
+    detector.finish(end);
+    link(detector, names, other);
+    let mut detection = Detection {
+        onsets: detector.events().map(|event| resolve(event, names)).collect(),
+        changes: detector.changes().iter().map(|c| (c.kind, c.at, resolve(&c.event, names))).collect(),
+    };
+    detection.sort();
+    detection
 }

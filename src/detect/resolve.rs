@@ -4,7 +4,7 @@ use crate::microsoft::{Class, Platform};
 use crate::record::Time;
 
 use super::event::{Event, Place};
-use super::onset::{Family, FirstLine, Onset, OnsetStatus, Spread, Tally};
+use super::onset::{Family, FirstLine, Onset, OnsetStatus, Spread, Takeover, Tally};
 use super::trial::{Names, SourceNames};
 
 /// An event as the contract shows it.
@@ -101,7 +101,10 @@ pub fn resolve(event: &Event, names: &impl Names) -> Onset {
         }),
         reading: event.reading.clone(),
         backoff: event.backoff,
-        takeover: event.takeover.clone(),
+        takeover: event.takeover.map(|(source, factor)| {
+            let SourceNames { ip, name, .. } = names.source(source);
+            Takeover { source_ip: ip, source_name: name, factor }
+        }),
     }
 }
 

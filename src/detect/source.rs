@@ -105,6 +105,7 @@ pub(super) struct Slot {
 pub(super) struct Source {
     pub(super) id: u32,
     first: Option<i64>,
+    newest: Option<i64>,
     trials: f64,
     pending: Vec<Observation>,
     scratch: Vec<Trial>,
@@ -134,6 +135,7 @@ impl Source {
         Self {
             id,
             first: None,
+            newest: None,
             trials: 0.0,
             pending: Vec::new(),
             scratch: Vec::new(),
@@ -160,6 +162,7 @@ impl Source {
         if self.pending.last().is_some_and(|last| last.second != observation.second) {
             self.flush(settings);
         }
+        self.newest = Some(observation.second);
         self.pending.push(*observation);
     }
 
@@ -174,11 +177,15 @@ impl Source {
         self.scratch = trials;
     }
 
-    /// Decides what is pending of seconds before this one.
-    pub(super) fn flush_before(&mut self, second: i64, settings: &Settings) {
-        if self.pending.first().is_some_and(|o| o.second < second) {
-            self.flush(settings);
-        }
+    /// The newest second of its attempts.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.newest
+    }
+
+    /// Forgets the volume of slots that ended before `second`.
+    pub(super) fn forget_before(&mut self, second: i64) {
+        let keep = self.history.partition_point(|s| (s.slot + 1) * SLOT <= second);
+        self.history.drain(..keep);
     }
 
     /// The end of the range: what has not been tried for long is told so.

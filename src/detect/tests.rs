@@ -406,10 +406,13 @@ fn what_other_providers_say() {
     let mut mail = Mail { list: several_mail(4, |_| true), ..Mail::default() };
     let slot = (T0 + 9 * DAY) / 600;
     let others = |after: u64| {
-        let entries = (0..4_u32).flat_map(move |source| {
-            (slot - 144..slot + 12).map(move |s| (Some(source * 7), s, 10, if s < slot { 9 } else { after }))
-        });
-        OtherProviders::new(600, entries)
+        let mut others = OtherProviders::default();
+        for source in 0..4_u32 {
+            for s in slot - 144..slot + 12 {
+                others.add(Some(source * 7), s, 10, if s < slot { 9 } else { after });
+            }
+        }
+        others
     };
     let end = T0 + 9 * DAY + 7200;
     let mut read =
@@ -493,9 +496,10 @@ fn bit_by_bit_is_the_same_as_at_once() {
     for o in &mail.list {
         whole.push(o);
         live.push(o);
-        live.advance(o.second + 1);
         if o.second % 97 == 0 {
-            live = live.clone();
+            let state = live.state(o.source);
+            live.push(o);
+            live.restore(o.source, state);
         }
     }
     whole.finish(begin + DAY);

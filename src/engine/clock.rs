@@ -271,7 +271,20 @@ pub fn set_clocks(
             (None, Told::Nothing) => Zone::Named(TimeZone::system()),
         };
         set_years(input, evidence, options, newest);
+        set_starts(input, evidence);
     }
+}
+
+/// When the input and each of its spans begin.
+fn set_starts(input: &mut Prepared, evidence: &Evidence) {
+    let stamps = match (input.plain_file(), input.format) {
+        (Some(path), Some(format)) if input.spans.len() > 1 => span_stamps(path, format, &input.spans),
+        _ => Ok(vec![evidence.first]),
+    };
+    let second = |(span, naive): (usize, Option<Naive>)| {
+        naive.map_or(i64::MIN, |naive| Stamper::new(&input.clock_at(span)).time(&naive).seconds)
+    };
+    input.starts = stamps.unwrap_or_default().into_iter().enumerate().map(second).collect();
 }
 
 /// Where Microsoft's stamps contradict each other, or the zone that the user names.

@@ -102,6 +102,11 @@ impl InputStats {
         Some((times.clone().min()?, times.max()?))
     }
 
+    /// The stamp of the last line that has one.
+    pub fn newest_line(&self) -> Option<Time> {
+        self.last_line.map(|(_, time)| time)
+    }
+
     fn edge(&mut self, line: (u64, Time)) {
         if self.first_line.is_none_or(|first| line.0 < first.0) {
             self.first_line = Some(line);
@@ -158,11 +163,13 @@ impl Counted {
         }
         tables.count(key, time);
         let Some(second) = time.and_then(|t| u32::try_from(t.seconds).ok()) else { return };
-        let CellKey { source, domain, relay, verdict, place, .. } = key;
+        let CellKey { source, domain, relay, verdict, place, quoted, .. } = key;
         let pass = Pass { second, source, domain, relay, verdict, queue };
         match self.sender {
             None => trials.passes.push(pass),
-            Some(sender) => trials.refusals.push(Refusal { pass, place, sender, input, offset, outcome }),
+            Some(sender) => {
+                trials.refusals.push(Refusal { pass, place, sender, quoted, input, offset, outcome });
+            }
         }
     }
 }

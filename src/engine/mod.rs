@@ -4,7 +4,10 @@
 mod clock;
 mod collect;
 mod events;
+mod feed;
 mod follow;
+mod frontier;
+mod ids;
 mod judge;
 mod options;
 mod others;

@@ -31,4 +31,6 @@ pub struct Options {
     pub follow: bool,
     /// The inputs are read a second time: what comes through a pipe is kept on disk until the end.
     pub look_twice: bool,
+    /// An event may be asked for its arithmetic: all attempts are kept for that.
+    pub explains: bool,
 }

@@ -35,6 +35,8 @@ pub struct Prepared {
     pub clock: Clock,
     /// By span, the year in which it begins (for stamps without one).
     pub span_years: Vec<i64>,
+    /// By span, the first second in it; the least where it is not known.
+    pub starts: Vec<i64>,
     pub spans: Vec<FileSpan>,
     pub size: u64,
 }
@@ -185,6 +187,7 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
         format,
         clock: Clock { zone: Zone::Fixed(0), year: 1970 },
         span_years: Vec::new(),
+        starts: Vec::new(),
         spans: Vec::new(),
         size,
     };
@@ -267,6 +270,11 @@ impl Prepared {
             Location::File(path) if self.coding.is_plain() => Some(path),
             Location::File(_) | Location::Stream(_) => None,
         }
+    }
+
+    /// The first second in a span; the least where it is not known.
+    pub fn starts_at(&self, span: usize) -> i64 {
+        self.starts.get(span).copied().unwrap_or(i64::MIN)
     }
 
     /// The clock at the beginning of a span.

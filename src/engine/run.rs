@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use jiff::Timestamp;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tempfile::TempPath;
 
@@ -15,6 +16,8 @@ use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream};
 
 use super::collect::{Aside, Context, InputStats, Task, Worker};
+use super::feed::Feed;
+use super::frontier::Frontier;
 use super::options::Options;
 use super::others::Others;
 use super::prepare::{Inputs, Prepared, Stream, prepare};
@@ -48,6 +51,11 @@ pub struct Run {
     pub names: Names,
     /// `None`: no input repeats what another tells.
     told: Option<Told>,
+    /// The detection, in the order of time.
+    feed: Mutex<Feed>,
+    /// All waits for the end: the order of the inputs is not that of time.
+    holds: AtomicBool,
+    frontier: Frontier,
     senders: Mutex<Senders>,
     firsts: Firsts,
     /// Set where files hold the same lines: by input, what is read in another one.
@@ -68,6 +76,9 @@ pub struct Run {
     /// Seconds that the scan took.
     took: OnceLock<f64>,
 }
+
+/// Decompressed bytes of a stream after which the detection may take what was read.
+const STREAMED: u64 = 16 << 20;
 
 /// A piece of work: one span of a plain file, or a whole stream.
 #[derive(Clone, Copy)]
@@ -91,12 +102,19 @@ impl Run {
             warnings: troubles,
             changes: 0,
         };
+        let told = inputs.iter().filter_map(|i| i.format).any(Format::retells).then(Told::default);
+        // What is told at the end, and what cannot be read again, has no order on the way.
+        let is_pipe = |input: &Prepared| matches!(input.location, Location::Stream(_));
+        let holds = told.is_some() || inputs.iter().any(is_pipe);
         let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
         Self {
             total_bytes: inputs.iter().map(|i| i.size).sum(),
-            options,
             names: Names::default(),
-            told: inputs.iter().filter_map(|i| i.format).any(Format::retells).then(Told::default),
+            feed: Mutex::new(new_feed(&options, &inputs)),
+            holds: AtomicBool::new(holds),
+            frontier: Frontier::new(inputs.len()),
+            options,
+            told,
             senders: Mutex::new(Senders::new(inputs.len())),
             inputs,
             firsts,
@@ -121,10 +139,32 @@ impl Run {
         if self.leave_out_copies() {
             self.read_all(publish);
         }
-        self.settle();
+        if !self.is_in_order() {
+            self.read_all(publish);
+            self.is_in_order();
+        }
         self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
         self.complete.store(true, Ordering::Release);
         self.lock().changes += 1;
+    }
+
+    /// All is read: what is still open is settled. False if the inputs were not in the order of time: what was counted is
+    /// forgotten, and will be held until the end when it is read again.
+    fn is_in_order(&self) -> bool {
+        self.settle();
+        let mut guard = self.feed_lock();
+        let feed = &mut *guard;
+        self.hand_over(feed);
+        match self.options.follow {
+            true => feed.go_live(),
+            false => self.on_threads(|| feed.finish()),
+        }
+        if !feed.is_disordered() || self.holds.swap(true, Ordering::AcqRel) || self.stopped() {
+            return true;
+        }
+        drop(guard);
+        self.forget();
+        false
     }
 
     /// Looks whether files hold the same lines; if so, forgets what was counted: it is to be read again without them.
@@ -146,6 +186,12 @@ impl Run {
             });
             return false;
         }
+        self.forget();
+        true
+    }
+
+    /// Forgets all that was counted.
+    fn forget(&self) {
         let mut totals = self.lock();
         totals.tables = Tables::new(self.by_time);
         totals.trials = Trials::default();
@@ -154,9 +200,9 @@ impl Run {
         totals.asides.clear();
         totals.skews = Skews::default();
         drop(totals);
+        *self.feed_lock() = new_feed(&self.options, &self.inputs);
         *self.senders() = Senders::new(self.inputs.len());
         self.done_bytes.store(0, Ordering::Relaxed);
-        true
     }
 
     fn read_all(&self, publish: bool) {
@@ -174,17 +220,18 @@ impl Run {
                 pieces.push(Piece { input: index, span: None });
             }
         }
-        // Streams first: one that begins last would be waited for alone.
-        pieces.sort_by_key(|p| p.span.is_some());
+        let start = |piece: &Piece| self.inputs[piece.input].starts_at(piece.span.unwrap_or(0));
+        // In the order of time, so that little is read ahead of what the detection can take.
+        pieces.sort_by_key(start);
+        self.frontier.begin(pieces.iter().map(start).collect());
         let next = AtomicUsize::new(0);
         let work = || {
             let mut worker = self.worker();
             let mut stats: Vec<Option<InputStats>> = vec![None; self.inputs.len()];
-            while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.stopped() {
-                    break;
-                }
-                let (seen, result) = self.read(&mut worker, *piece);
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(piece) = pieces.get(at).filter(|_| !self.stopped()) else { break };
+                let (seen, result) = self.read(&mut worker, *piece, at);
                 stats[piece.input].get_or_insert_default().merge(seen);
                 if let Err(error) = result {
                     self.warn(Warning {
@@ -196,6 +243,7 @@ impl Run {
                 if publish {
                     self.add(&mut worker, &mut stats);
                 }
+                self.pass_on(&mut worker, at, i64::MAX);
             }
             self.add(&mut worker, &mut stats);
         };
@@ -209,6 +257,50 @@ impl Run {
             // No threads to be had: slower, but the same answer.
             None => work(),
         }
+    }
+
+    /// Hands over the trials of a piece that was read up to this second, and lets the detection take what it can, unless
+    /// another thread sees to that.
+    fn pass_on(&self, worker: &mut Worker<'_>, piece: usize, reached: i64) {
+        let mut totals = self.lock();
+        totals.trials.append(&mut worker.trials);
+        totals.others.append(&mut worker.others);
+        drop(totals);
+        self.frontier.reached(piece, reached);
+        if !self.holds.load(Ordering::Acquire)
+            && let Ok(mut feed) = self.feed.try_lock()
+        {
+            // Before anything is handed over: who reaches a frontier has handed over all before it.
+            let frontier = self.frontier.of_scan();
+            self.hand_over(&mut feed);
+            feed.advance(frontier);
+        }
+    }
+
+    fn hand_over(&self, feed: &mut Feed) {
+        let (mut trials, mut others) = {
+            let mut totals = self.lock();
+            (mem::take(&mut totals.trials), mem::take(&mut totals.others))
+        };
+        feed.know(&self.names.lock());
+        feed.add(&mut trials, &mut others);
+    }
+
+    /// The detection, with all in it that can be put in the order of time by now.
+    pub fn feed(&self) -> MutexGuard<'_, Feed> {
+        let mut feed = self.feed_lock();
+        if self.complete.load(Ordering::Acquire) && self.options.follow {
+            let now = Timestamp::now().as_second();
+            let frontier = self.frontier.of_live(now);
+            self.hand_over(&mut feed);
+            feed.advance(frontier);
+        }
+        feed
+    }
+
+    fn feed_lock(&self) -> MutexGuard<'_, Feed> {
+        // Who panics in the detection ends the run.
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A pipe can be read once.
@@ -297,7 +389,8 @@ impl Run {
         self.senders().before(inputs, message)
     }
 
-    fn read(&self, worker: &mut Worker<'_>, piece: Piece) -> (InputStats, io::Result<()>) {
+    /// `number`: of the piece, in this scan.
+    fn read(&self, worker: &mut Worker<'_>, piece: Piece, number: usize) -> (InputStats, io::Result<()>) {
         let input = &self.inputs[piece.input];
         let Some(format) = input.format else { return (InputStats::default(), Ok(())) };
         let clock = input.clock_at(piece.span.unwrap_or(0));
@@ -322,16 +415,31 @@ impl Run {
                 let (coding, stream) = open_stream(Counted { file: File::open(path)?, done })?;
                 // What a plain file holds behind its size at the start is the tail's.
                 let whole = if coding.is_plain() { input.size } else { u64::MAX };
-                Chunks::new(stream.take(whole)).run(&mut task)
+                self.read_stream(stream.take(whole), &mut task, number)
             }
             (Location::Stream(_), _) => match self.take_stream(piece.input) {
-                Some(stream) => Chunks::new(stream).run(&mut task),
+                Some(stream) => self.read_stream(stream, &mut task, number),
                 None => Ok(()),
             },
         })();
         let stats = task.finish();
         self.link(piece.input, Some(piece.span.unwrap_or(0)), worker);
         (stats, result)
+    }
+
+    /// Reads a stream to its end; the detection follows.
+    fn read_stream(&self, stream: impl Read, task: &mut Task<'_, '_>, number: usize) -> io::Result<()> {
+        let mut chunks = Chunks::new(stream);
+        let mut passed_on = 0;
+        while chunks.step(task)? {
+            if chunks.rest() - passed_on > STREAMED
+                && let Some(last) = task.stats.newest_line()
+            {
+                passed_on = chunks.rest();
+                self.pass_on(task.worker, number, last.seconds);
+            }
+        }
+        Ok(())
     }
 
     /// Reads everything and gives the whole result.
@@ -350,12 +458,16 @@ impl Run {
         totals.skews.merge(mem::take(&mut worker.skews));
         totals.sightings.append(&mut worker.sightings);
         sift(&mut totals.sightings);
-        for (whole, part) in totals.inputs.iter_mut().zip(stats) {
+        let is_live = self.complete.load(Ordering::Acquire);
+        for (input, (whole, part)) in totals.inputs.iter_mut().zip(stats).enumerate() {
             if let Some(part) = part.take() {
+                if is_live && let Some((first, last)) = part.range() {
+                    self.frontier.grew(input, first.seconds, last.seconds);
+                }
                 whole.merge(part);
             }
         }
-        if self.complete.load(Ordering::Acquire) {
+        if is_live {
             self.settle_asides(&mut totals);
         }
         totals.changes += 1;
@@ -406,6 +518,11 @@ impl Run {
     pub fn snapshot(&self, filter: &Filter, detected: Option<&Detected>) -> Snapshot {
         summary::snapshot(self, filter, detected)
     }
+}
+
+fn new_feed(options: &Options, inputs: &[Prepared]) -> Feed {
+    let names = inputs.iter().map(|input| input.name.to_string()).collect();
+    Feed::new(names, options.detect, options.explains)
 }
 
 /// Tells the progress through a compressed file by its bytes on disk.

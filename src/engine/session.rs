@@ -175,14 +175,14 @@ impl Shared {
             let filter = self.filter_changes.load(Ordering::Acquire);
             // The bar moves also where no span has ended yet.
             let now = (changes, filter, progress.done_bytes, progress.complete);
-            let outdated = detected.as_ref().is_none_or(|(of, _)| *of != changes);
+            let outdated = detected.as_ref().is_none_or(|(of, found)| *of != changes || found.is_waiting);
             if seen != Some(now) || outdated && (ended || Instant::now() >= detection_due) {
                 seen = Some(now);
                 if outdated && (Instant::now() >= detection_due || ended) {
                     let begun = Instant::now();
                     detected = Some((changes, Detected::of(run)));
-                    // Detection looks at the whole history: not more than a twentieth of the time goes to it.
-                    detection_due = Instant::now() + (begun.elapsed() * 20).max(Duration::from_millis(500));
+                    // Not more than a tenth of the time goes to it, however many events there are.
+                    detection_due = Instant::now() + (begun.elapsed() * 10).max(PUBLISH);
                 }
                 let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
                 let mut snapshot = run.snapshot(&filter, detected.as_ref().map(|(_, d)| d));

@@ -1,7 +1,5 @@
 //! The attempts as the detection needs them, compact: 24 bytes for one that passed.
 
-use std::sync::Arc;
-
 use crate::record::Outcome;
 
 /// An attempt that says nothing but "it went through here and then".
@@ -23,75 +21,62 @@ pub struct Refusal {
     pub pass: Pass,
     pub place: u32,
     pub sender: u32,
+    /// The sending address that Microsoft quotes.
+    pub quoted: u32,
     pub input: u32,
     pub offset: u64,
     pub outcome: Outcome,
 }
 
-/// All attempts with a time. A clone shares what it holds, so that who looks at all of it keeps nobody waiting.
+/// Attempts with a time, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Trials {
-    pub passes: Blocks<Pass>,
-    pub refusals: Blocks<Refusal>,
+    pub passes: Vec<Pass>,
+    pub refusals: Vec<Refusal>,
 }
 
 impl Trials {
+    /// Moves all of `other` behind the own ones.
     pub fn append(&mut self, other: &mut Self) {
         self.passes.append(&mut other.passes);
         self.refusals.append(&mut other.refusals);
     }
-}
 
-/// Entries of a block.
-const BLOCK: usize = 2048;
-
-/// A list that grows by blocks: one that doubles holds three times its content while it moves.
-#[derive(Clone, Debug)]
-pub struct Blocks<T>(Vec<Arc<Vec<T>>>);
-
-impl<T> Default for Blocks<T> {
-    fn default() -> Self {
-        Self(Vec::new())
+    pub fn is_empty(&self) -> bool {
+        self.passes.is_empty() && self.refusals.is_empty()
     }
-}
 
-impl<T: Copy> Blocks<T> {
-    pub fn push(&mut self, entry: T) {
-        if let Some(last) = self.room(1) {
-            last.push(entry);
-        } else {
-            let mut block = Vec::with_capacity(BLOCK);
-            block.push(entry);
-            self.0.push(Arc::new(block));
+    pub fn len(&self) -> usize {
+        self.passes.len() + self.refusals.len()
+    }
+
+    /// The seconds of all.
+    pub fn seconds(&self) -> impl Iterator<Item = i64> {
+        let refused = self.refusals.iter().map(|refusal| refusal.pass.second);
+        self.passes.iter().map(|pass| pass.second).chain(refused).map(i64::from)
+    }
+
+    /// Takes out what is not later than `second`.
+    pub fn take_until(&mut self, second: i64) -> Self {
+        if self.seconds().all(|s| s <= second) {
+            return std::mem::take(self);
+        }
+        Self {
+            passes: self.passes.extract_if(.., |pass| i64::from(pass.second) <= second).collect(),
+            refusals: self.refusals.extract_if(.., |r| i64::from(r.pass.second) <= second).collect(),
         }
     }
 
-    /// The last block, if it has room for so many and nobody else looks at it.
-    fn room(&mut self, count: usize) -> Option<&mut Vec<T>> {
-        self.0.last_mut().and_then(Arc::get_mut).filter(|block| block.len() + count <= BLOCK)
+    /// Forgets what is not later than `second`.
+    pub fn forget_until(&mut self, second: i64) {
+        self.passes.retain(|pass| i64::from(pass.second) > second);
+        self.refusals.retain(|refusal| i64::from(refusal.pass.second) > second);
     }
 
-    /// Moves all of `other` behind the own ones.
-    pub fn append(&mut self, other: &mut Self) {
-        for block in other.0.drain(..) {
-            // What a live run adds by ones and twos must not take a block each.
-            match self.room(block.len()) {
-                Some(last) => last.extend_from_slice(&block),
-                None => self.0.push(block),
-            }
-        }
-    }
-
-    /// Every entry with its position, for [`Self::get`].
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.0.iter().enumerate().flat_map(|(at, block)| {
-            block.iter().enumerate().map(move |(i, entry)| ((at * BLOCK + i) as u32, entry))
-        })
-    }
-
-    /// The entry at a position that [`Self::iter`] gave.
-    pub fn get(&self, position: u32) -> &T {
-        &self.0[position as usize / BLOCK][position as usize % BLOCK]
+    /// By time.
+    pub fn sort(&mut self) {
+        self.passes.sort_unstable_by_key(|pass| pass.second);
+        self.refusals.sort_unstable_by_key(|refusal| refusal.pass.second);
     }
 }
 

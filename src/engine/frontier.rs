@@ -1,0 +1,81 @@
+//! How far the inputs are read, in the time of the logs: nothing older is expected to follow.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A file's lines may be out of order by so many seconds.
+const DISORDER: i64 = 600;
+/// The same for a live file, before more was seen of it.
+const SLACK: i64 = 2;
+/// The most that a live file with steps back in time holds the others up.
+const MOST_SLACK: i64 = 120;
+/// Nothing new for so long: the file is read to its end.
+const QUIET: Duration = Duration::from_secs(2);
+/// A stamp further in the future than this is a mistake, and waits.
+const FUTURE: i64 = 86_400;
+
+/// The frontiers of all inputs.
+#[derive(Default)]
+pub struct Frontier {
+    /// By piece of work of a scan: nothing older will come from it.
+    pieces: Mutex<Vec<i64>>,
+    live: Mutex<Vec<Live>>,
+}
+
+/// A file that is followed.
+#[derive(Clone, Debug)]
+struct Live {
+    newest: i64,
+    slack: i64,
+    grew: Option<Instant>,
+}
+
+impl Frontier {
+    /// For so many inputs.
+    pub fn new(inputs: usize) -> Self {
+        let live = Live { newest: i64::MIN, slack: SLACK, grew: None };
+        Self { pieces: Mutex::default(), live: Mutex::new(vec![live; inputs]) }
+    }
+
+    /// A scan begins: by piece, the first second in it.
+    pub fn begin(&self, starts: Vec<i64>) {
+        *lock(&self.pieces) = starts;
+    }
+
+    /// A piece is read up to this second; `i64::MAX`: to its end.
+    pub fn reached(&self, piece: usize, second: i64) {
+        if let Some(reached) = lock(&self.pieces).get_mut(piece) {
+            *reached = second.max(*reached);
+        }
+    }
+
+    /// The second up to which a scan has read all.
+    pub fn of_scan(&self) -> i64 {
+        lock(&self.pieces).iter().min().map_or(i64::MIN, |second| second.saturating_sub(DISORDER))
+    }
+
+    /// A live input has grown by lines from `first` to `last`.
+    pub fn grew(&self, input: usize, first: i64, last: i64) {
+        let live = &mut lock(&self.live)[input];
+        if live.newest != i64::MIN {
+            live.slack = (live.newest - first).clamp(live.slack, MOST_SLACK);
+        }
+        live.newest = live.newest.max(last);
+        live.grew = Some(Instant::now());
+    }
+
+    /// The second up to which live inputs are read: those that were written to just now tell, others hold nobody up.
+    /// `now`: Unix time.
+    pub fn of_live(&self, now: i64) -> i64 {
+        let live = lock(&self.live);
+        let busy = live.iter().filter(|l| l.grew.is_some_and(|grew| grew.elapsed() < QUIET));
+        let newest = busy.clone().map(|l| l.newest).max().unwrap_or(i64::MAX);
+        let least = busy.map(|l| l.newest.saturating_sub(l.slack)).min().unwrap_or(i64::MAX);
+        least.max(newest.saturating_sub(MOST_SLACK)).min(now.saturating_add(FUTURE))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is complete or not begun.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

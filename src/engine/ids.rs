@@ -1,0 +1,313 @@
+//! The tables' ids -> the detection's, as far as the trials tell them that were taken so far.
+//!
+//! What a log teaches by and by (the forest of a relay, the provider of a recipient domain, the address of a source)
+//! holds from the second on in which it was told: a live reader knows no more.
+
+use std::net::IpAddr;
+
+use foldhash::HashMap;
+
+use crate::aggregate::{Belongs, Identity, Learned, NameTables, answered};
+use crate::detect::{LineRef, Names, Observation, Onset, ReplyNames, SourceNames, content_order};
+use crate::microsoft::{Catalogue, Class, Platform, Signal, is_public};
+use crate::record::Outcome;
+
+use super::trials::{Pass, Refusal};
+
+/// Contents by the ids that the detection gets. It grows with the tables.
+#[derive(Default)]
+pub struct Ids {
+    identities: Vec<Identity>,
+    domains: Vec<Box<str>>,
+    senders: Vec<Box<str>>,
+    forests: Vec<Box<str>>,
+    replies: Vec<ReplyNames>,
+    paths: Vec<String>,
+    /// By source of the tables, its identity.
+    source: Vec<u32>,
+    /// By place of the tables, its forest; 0 is not known.
+    forest: Vec<u32>,
+    /// By verdict of the tables.
+    kinds: Vec<Kind>,
+    /// By relay of the tables, whether it has an address.
+    has_address: Vec<bool>,
+    quoted: Vec<Option<IpAddr>>,
+    by_identity: HashMap<Identity, u32>,
+    by_forest: HashMap<Box<str>, u32>,
+    by_reply: HashMap<(Box<str>, Option<u16>, Option<crate::record::Enhanced>), u32>,
+    causes: HashMap<String, u32>,
+    /// Senders of messages that were waited for, by their number.
+    answers: Vec<u32>,
+    relays: HashMap<u32, RelayForest>,
+    /// By domain, the second in which Microsoft first refused mail for it.
+    ours_since: HashMap<u32, u32>,
+    /// By identity, the address that Microsoft quotes.
+    seen_as: HashMap<u32, SeenAs>,
+}
+
+/// What a verdict is for the detection.
+#[derive(Clone, Copy)]
+struct Kind {
+    if_domain_does: bool,
+    platform: Platform,
+    signal: Signal,
+    stated: bool,
+    class: Class,
+    outcome: Outcome,
+    reply: u32,
+    cause: u32,
+}
+
+/// The one forest that the tags of a relay address named so far: valid for attempts after `from`, up to `until`.
+#[derive(Clone, Copy)]
+struct RelayForest {
+    forest: u32,
+    from: u32,
+    until: u32,
+}
+
+/// An address that Microsoft quotes for a source.
+#[derive(Clone, Copy)]
+struct SeenAs {
+    ip: IpAddr,
+    since: i64,
+    is_one: bool,
+}
+
+impl Ids {
+    /// For inputs of these names.
+    pub fn new(paths: Vec<String>) -> Self {
+        Self { paths, forests: vec!["".into()], ..Self::default() }
+    }
+
+    /// Takes over what is new in the tables.
+    pub fn extend(&mut self, tables: &NameTables) {
+        let new = |list: &mut Vec<Box<str>>, all: &[Option<Box<str>>]| {
+            let from = list.len();
+            list.extend(all[from..].iter().map(|text| text.clone().unwrap_or_default()));
+        };
+        new(&mut self.domains, tables.domains.values());
+        new(&mut self.senders, tables.senders.values());
+        for key in &tables.sources.values()[self.source.len()..] {
+            let identities = &mut self.identities;
+            self.source.push(*self.by_identity.entry(key.identity()).or_insert_with_key(|identity| {
+                identities.push(identity.clone());
+                (identities.len() - 1) as u32
+            }));
+        }
+        for place in &tables.places.values()[self.forest.len()..] {
+            let forests = &mut self.forests;
+            self.forest.push(place.forest.as_ref().map_or(0, |forest| {
+                *self.by_forest.entry(forest.clone()).or_insert_with_key(|forest| {
+                    forests.push(forest.clone());
+                    (forests.len() - 1) as u32
+                })
+            }));
+        }
+        self.has_address.extend(tables.relays.values()[self.has_address.len()..].iter().map(Option::is_some));
+        self.quoted.extend_from_slice(&tables.quoted.values()[self.quoted.len()..]);
+        for verdict in &tables.verdicts.values()[self.kinds.len()..] {
+            let cause = cause_of(&verdict.reply_id);
+            let replies = &mut self.replies;
+            let reply = (verdict.reply_id.clone(), verdict.smtp_code, verdict.enhanced);
+            let reply = *self.by_reply.entry(reply).or_insert_with(|| {
+                replies.push(ReplyNames {
+                    reply_id: verdict.reply_id.to_string(),
+                    smtp_code: verdict.smtp_code,
+                    enhanced_code: verdict.enhanced.map(|e| e.to_string()),
+                    class: verdict.class,
+                    cause: cause.map(str::to_owned),
+                });
+                (replies.len() - 1) as u32
+            });
+            let next = self.causes.len() as u32 + 1;
+            self.kinds.push(Kind {
+                if_domain_does: verdict.belongs == Belongs::IfDomainDoes,
+                platform: verdict.platform,
+                signal: verdict.signal,
+                stated: verdict.stated,
+                class: verdict.class,
+                outcome: verdict.outcome,
+                reply,
+                cause: cause.map_or(0, |cause| *self.causes.entry(cause.to_owned()).or_insert(next)),
+            });
+        }
+        self.answers.clone_from(&tables.answers);
+    }
+
+    /// The detection's id of a source of the tables.
+    pub fn source_of(&self, id: u32) -> Option<u32> {
+        self.source.get(id as usize).copied()
+    }
+
+    /// Takes what a refusal tells about its relay, its recipient's domain and its source; true if that is news about
+    /// seconds before `fed`.
+    pub fn learn(&mut self, refusal: &Refusal, fed: i64) -> bool {
+        let Refusal { pass: Pass { second, relay, domain, source, verdict, .. }, place, quoted, .. } = *refusal;
+        let forest = self.forest[place as usize];
+        let mut news = false;
+        if forest != 0 && self.has_address[relay as usize] {
+            let known = self.relays.entry(relay).or_insert(RelayForest { forest, from: u32::MAX, until: u32::MAX });
+            let before = (known.from, known.until);
+            if known.forest == forest {
+                known.from = known.from.min(second);
+            } else if second < known.from {
+                *known = RelayForest { forest, from: second, until: known.from };
+            } else {
+                known.until = known.until.min(second);
+            }
+            news |= before != (known.from, known.until);
+        }
+        let kind = self.kinds[verdict as usize];
+        let told = !kind.if_domain_does && !matches!(kind.class, Class::Accepted | Class::Connection);
+        if told && domain != 0 {
+            let since = self.ours_since.entry(domain).or_insert(u32::MAX);
+            news |= second < *since;
+            *since = second.min(*since);
+        }
+        if let Some(ip) = self.quoted[quoted as usize] {
+            let since = i64::from(second);
+            let seen = self.seen_as.entry(self.source[source as usize]).or_insert(SeenAs { ip, since, is_one: true });
+            seen.since = seen.since.min(since);
+            seen.is_one &= seen.ip == ip;
+        }
+        news && i64::from(second) < fed
+    }
+
+    /// Whether a refusal is about its sender's domain.
+    pub fn blames(&self, refusal: &Refusal) -> bool {
+        let kind = self.kinds[refusal.pass.verdict as usize];
+        kind.signal == Signal::Auth && kind.platform == Platform::Consumer && refusal.sender != 0
+    }
+
+    /// By source, those of each in the order that the detection wants.
+    pub fn sort(&self, observations: &mut [Observation]) {
+        observations
+            .sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, self)));
+    }
+
+    /// `None`: another provider's, as far as is known.
+    pub fn passed(&self, pass: &Pass) -> Option<Observation> {
+        self.observation(pass, 0).map(|o| Observation { outcome: Outcome::Delivered, ..o })
+    }
+
+    /// `None`: another provider's, as far as is known.
+    pub fn refused(&self, refusal: &Refusal) -> Option<Observation> {
+        self.observation(&refusal.pass, refusal.place).map(|o| Observation {
+            sender_domain: answered(&self.answers, refusal.sender),
+            outcome: refusal.outcome,
+            line: LineRef { input: refusal.input, offset: refusal.offset },
+            ..o
+        })
+    }
+
+    fn observation(&self, pass: &Pass, place: u32) -> Option<Observation> {
+        let kind = self.kinds[pass.verdict as usize];
+        if kind.if_domain_does && self.ours_since.get(&pass.domain).is_none_or(|since| pass.second < *since) {
+            return None;
+        }
+        let forest = match self.forest[place as usize] {
+            0 => self
+                .relays
+                .get(&pass.relay)
+                .filter(|known| pass.second > known.from && pass.second <= known.until)
+                .map_or(0, |known| known.forest),
+            forest => forest,
+        };
+        Some(Observation {
+            second: i64::from(pass.second),
+            source: self.source[pass.source as usize],
+            platform: kind.platform,
+            domain: pass.domain,
+            forest: if kind.platform == Platform::Consumer { forest } else { 0 },
+            sender_domain: 0,
+            signal: kind.signal,
+            stated: kind.stated,
+            unknown_recipient: kind.class == Class::Recipient,
+            queue: u64::from(pass.queue),
+            reply: kind.reply,
+            cause: kind.cause,
+            outcome: kind.outcome,
+            line: LineRef { input: 0, offset: 0 },
+        })
+    }
+}
+
+/// The list behind a reply, as the catalogue has it.
+fn cause_of(reply_id: &str) -> Option<&'static str> {
+    Catalogue::active().entry(reply_id)?.cause.as_deref()
+}
+
+/// Sources are called as far as the trials tell.
+impl Names for Ids {
+    fn source(&self, id: u32) -> SourceNames {
+        let identity = &self.identities[id as usize];
+        let (logged, host, name) = match identity {
+            Identity::Ip(ip) => (Some(*ip), None, None),
+            Identity::Name { host, name } => (None, host.clone(), name.clone()),
+        };
+        let seen = self.seen_as.get(&id).filter(|seen| seen.is_one).map(|seen| seen.ip);
+        let ip = logged.filter(|ip| is_public(*ip)).or(seen).or(logged);
+        SourceNames { ip: ip.map(|ip| ip.to_string()), host: host.map(Into::into), name: name.map(Into::into) }
+    }
+    fn ip_known_since(&self, source: u32) -> i64 {
+        match &self.identities[source as usize] {
+            Identity::Ip(ip) if is_public(*ip) => i64::MIN,
+            _ => self.seen_as.get(&source).map_or(i64::MIN, |seen| seen.since),
+        }
+    }
+    fn domain(&self, id: u32) -> &str {
+        &self.domains[id as usize]
+    }
+    fn forest(&self, id: u32) -> &str {
+        &self.forests[id as usize]
+    }
+    fn sender_domain(&self, id: u32) -> &str {
+        &self.senders[id as usize]
+    }
+    fn reply(&self, id: u32) -> ReplyNames {
+        self.replies[id as usize].clone()
+    }
+    fn path(&self, input: u32) -> &str {
+        &self.paths[input as usize]
+    }
+}
+
+/// Sources are called as in the tables of the whole input.
+pub struct Called<'i> {
+    pub ids: &'i Ids,
+    pub learned: &'i Learned,
+}
+
+impl Called<'_> {
+    /// Whether an event is of this source.
+    pub fn is_called(&self, id: u32, onset: &Onset) -> bool {
+        let SourceNames { ip, name, host } = self.source(id);
+        (&ip, &name) == (&onset.source_ip, &onset.source_name) && (ip.is_some() || host == onset.host)
+    }
+}
+
+impl Names for Called<'_> {
+    fn source(&self, id: u32) -> SourceNames {
+        let label = self.learned.labels.get(&self.ids.identities[id as usize]).cloned().unwrap_or_default();
+        SourceNames { ip: label.ip, name: label.name, host: label.host }
+    }
+    fn ip_known_since(&self, source: u32) -> i64 {
+        self.ids.ip_known_since(source)
+    }
+    fn domain(&self, id: u32) -> &str {
+        self.ids.domain(id)
+    }
+    fn forest(&self, id: u32) -> &str {
+        self.ids.forest(id)
+    }
+    fn sender_domain(&self, id: u32) -> &str {
+        self.ids.sender_domain(id)
+    }
+    fn reply(&self, id: u32) -> ReplyNames {
+        self.ids.reply(id)
+    }
+    fn path(&self, input: u32) -> &str {
+        self.ids.path(input)
+    }
+}
