@@ -4,11 +4,19 @@ mod common;
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{data, eopwatch, output, text};
+use eopwatch::aggregate::Filter;
+use eopwatch::attribute::SourceMap;
+use eopwatch::detect::{Onset, Settings};
+use eopwatch::engine::{Options, Run, Session};
+use eopwatch::record::Zone;
+use eopwatch::source::MmapChoice;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Long enough for a machine under load; nothing here waits for it if all goes well.
@@ -88,6 +96,90 @@ fn a_growing_and_rotated_log_gives_the_events_of_the_whole_file() {
 
 fn expected_until(content: &str) -> usize {
     expected(content).len()
+}
+
+fn options(path: &Path, threads: usize) -> Options {
+    Options {
+        paths: vec![path.to_owned()],
+        mta: None,
+        source_map: SourceMap::default(),
+        zone: Some(Zone::Fixed(0)),
+        year: Some(2026),
+        threads,
+        mmap: MmapChoice::Auto,
+        filter: Filter::default(),
+        detect: Settings::default(),
+        span: Some(1 << 20),
+        now: Timestamp::now().as_second(),
+        follow: true,
+        look_twice: false,
+        explains: false,
+    }
+}
+
+/// The onsets of a file that is read as a whole.
+fn whole(path: &Path, threads: usize) -> Vec<Onset> {
+    let options = Options { follow: false, ..options(path, threads) };
+    Run::new(options, false).batch().onsets
+}
+
+/// Lines that do not come in the order of their stamps, but within two minutes of it.
+fn shuffled(content: &str) -> String {
+    let mut lines: Vec<(u64, &str)> = Vec::new();
+    let mut random = 7_u64;
+    for line in content.lines() {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let number = |range: std::ops::Range<usize>| line[range].trim().parse::<u64>().expect("a number");
+        let second = number(4..6) * 86_400 + number(7..9) * 3600 + number(10..12) * 60 + number(13..15);
+        lines.push((second + (random >> 33) % 120, line));
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    lines.iter().flat_map(|(_, line)| [line, "\n"]).collect()
+}
+
+#[test]
+fn lines_out_of_order_change_nothing_in_a_file_and_in_a_live_log() {
+    let in_order = text(&data("../sample-logs/story-mail.log.gz"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).expect("written");
+        path
+    };
+    let without_place = |list: Vec<Onset>| -> Vec<Onset> {
+        list.into_iter().map(|onset| Onset { first_line: None, ..onset }).collect()
+    };
+    let expected = without_place(whole(&file("in-order.log", &in_order), 2));
+    assert!(expected.len() >= 3, "{expected:?}");
+    let mixed = shuffled(&in_order);
+    // The second half before the first: no order of time at all.
+    let middle = in_order[..in_order.len() / 2].rfind('\n').expect("a line") + 1;
+    let turned = in_order[middle..].to_owned() + &in_order[..middle];
+    for (name, content) in [("mixed.log", &mixed), ("turned.log", &turned)] {
+        let path = file(name, content);
+        for threads in [1, 2, 3] {
+            assert_eq!(without_place(whole(&path, threads)), expected, "{name}, {threads} threads");
+        }
+    }
+    // It grows in pieces that end anywhere.
+    let path = file("growing.log", "");
+    let session = Session::start(options(&path, 2), true);
+    let mut log = OpenOptions::new().append(true).open(&path).expect("opened");
+    for piece in mixed.as_bytes().chunks(mixed.len() / 23) {
+        log.write_all(piece).expect("written");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    let begun = Instant::now();
+    let lines = mixed.lines().count() as u64;
+    loop {
+        let snapshot = session.snapshot();
+        let found = without_place(snapshot.onsets.clone());
+        if snapshot.totals.lines == lines && found == expected {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{} lines: {found:#?} {expected:#?}", snapshot.totals.lines);
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -5,48 +5,27 @@
 //! the whole file was read or the log was followed.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use foldhash::HashMap;
 
 use crate::microsoft::Platform;
 
-use super::{Detector, HISTORY};
 use super::event::{Event, Place};
 use super::onset::{Family, Reading};
-use super::source::{SLOT, Slot, Source};
-use super::trial::{Names, SourceNames};
+use super::peers::{AFTER, Around, Known, Peers, SLOTS_A_DAY, Went, slots, volume};
+use super::source::{SLOT, Source};
+use super::trial::Names;
+use super::{Detector, HISTORY};
 
 const DAY: i64 = 86_400;
-const SLOTS_A_DAY: i64 = DAY / SLOT;
-/// Slots after the start that are compared with the time before: the one it began in, and an hour.
-const AFTER: i64 = 7;
 /// Events within this many seconds of each other count as one wave.
 const WAVE: i64 = 900;
+/// No more events of a wave are looked at. It bounds the work on any input.
+const MOST_OF_WAVE: usize = 1024;
 /// Fewer own sources than this allow no verdict.
 const VERDICT_SOURCES: usize = 3;
-/// Fewer attempts than this make no share.
-const LEAST: u64 = 10;
 /// A share that fell by more has moved.
 const MOVED: f64 = 0.1;
-
-/// Attempts, and those that went well.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Went {
-    attempts: u64,
-    well: u64,
-}
-
-impl Went {
-    /// `None` where too little was tried.
-    fn share(self) -> Option<f64> {
-        (self.attempts >= LEAST).then(|| self.well as f64 / self.attempts as f64)
-    }
-
-    fn words(self) -> String {
-        format!("{} of {} ({:.0} %)", self.well, self.attempts, 100.0 * self.share().unwrap_or_default())
-    }
-}
 
 /// Attempts at other providers, by source and slot of time.
 #[derive(Clone, Debug, Default)]
@@ -63,8 +42,7 @@ impl OtherProviders {
     pub fn add(&mut self, source: Option<u32>, slot: i64, attempts: u64, accepted: u64) {
         let own = source.map(|source| self.by_source.entry(source).or_default().entry(slot).or_default());
         for sum in own.into_iter().chain([self.all.entry(slot).or_default()]) {
-            sum.attempts += attempts;
-            sum.well += accepted;
+            *sum = sum.plus(Went { attempts, well: accepted });
         }
     }
 
@@ -85,10 +63,7 @@ impl OtherProviders {
         };
         let sum = |from: i64, until: i64| {
             let range = slots.filter(|_| from < until).map(|slots| slots.range(from..until));
-            range.into_iter().flatten().fold(Went::default(), |sum, (_, went)| Went {
-                attempts: sum.attempts + went.attempts,
-                well: sum.well + went.well,
-            })
+            range.into_iter().flatten().fold(Went::default(), |sum, (_, went)| sum.plus(*went))
         };
         let at = moment.div_euclid(SLOT);
         (sum(at - SLOTS_A_DAY, at), sum(at, (at + AFTER).min(known.div_euclid(SLOT))))
@@ -98,6 +73,11 @@ impl OtherProviders {
 /// The first slot that may be looked at for an event: how much more is still there depends on how the input is read.
 fn oldest(event: &Event) -> i64 {
     (event.decided_at - HISTORY + DAY).div_euclid(SLOT)
+}
+
+fn around(event: &Event, known: Known) -> Around {
+    let slot = event.start.div_euclid(SLOT);
+    Around::new(|platform| event.scope.has_platform(platform), slot, oldest(event), known)
 }
 
 /// What is compared: one event of one source.
@@ -116,22 +96,15 @@ struct Beside {
     reading: Reading,
 }
 
-/// How much is known.
-#[derive(Clone, Copy)]
-struct Known {
-    /// Of the other events those decided before.
-    second: i64,
-    /// Slots before this one are over.
-    slot: i64,
-}
-
 /// Fills in `range`, `takeover` and `reading` of all events and changes that are not settled, from what all sources saw.
 pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherProviders>) {
     let end = detector.end;
     let is_open = |event: &Event| !event.is_settled;
-    if !detector.sources.iter().any(|s| {
-        s.events.iter().any(is_open) || s.changes.iter().any(|change| is_open(&change.event))
-    }) {
+    let mut events = detector.sources.iter().flat_map(|source| {
+        let of_changes = source.changes.iter().map(|change| &change.event);
+        source.events.iter().map(Box::as_ref).chain(of_changes)
+    });
+    if !events.any(is_open) {
         return;
     }
     let view = View::of(detector, names, other);
@@ -139,11 +112,12 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
     let by = |second: i64| Known { second, slot: second.div_euclid(SLOT) };
     let mut found: Vec<Vec<(bool, Beside)>> = Vec::new();
     for (at, source) in detector.sources.iter().enumerate() {
-        let events = source.events.iter().enumerate().filter(|(_, event)| is_open(event)).map(|(index, event)| {
-            let last = event.start + DAY;
-            let is_settled = end > last;
-            (is_settled, view.beside(at, index, event, if is_settled { by(last) } else { whole }))
-        });
+        let events =
+            source.events.iter().enumerate().filter(|(_, event)| is_open(event)).map(|(index, event)| {
+                let last = event.start + DAY;
+                let is_settled = end > last;
+                (is_settled, view.beside(at, index, event, if is_settled { by(last) } else { whole }))
+            });
         let changes = source.changes.iter().filter(|change| is_open(&change.event)).map(|change| {
             let known = change.at.min(change.event.start + DAY);
             (end > change.at, view.beside(at, change.index, &change.event, by(known)))
@@ -152,7 +126,8 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
     }
     for (source, found) in detector.sources.iter_mut().zip(found) {
         let of_changes = source.changes.iter_mut().map(|change| &mut change.event);
-        let open = source.events.iter_mut().chain(of_changes).filter(|event| is_open(event));
+        let events = source.events.iter_mut().map(Box::as_mut);
+        let open = events.chain(of_changes).filter(|event| is_open(event));
         for (event, (is_settled, beside)) in open.zip(found) {
             event.is_settled = is_settled;
             event.range = beside.range;
@@ -162,28 +137,24 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
     }
 }
 
-/// All sources, side by side.
+/// All events, beside what the sources saw.
 struct View<'v> {
-    sources: &'v [Source],
-    called: Vec<SourceNames>,
-    /// When each one's address became known.
-    since: Vec<i64>,
-    ranges: Vec<Option<String>>,
+    peers: Peers<'v>,
     /// By start.
     facts: Vec<Fact>,
-    /// By source and event, the most frequent cause when it was decided.
-    causes: Vec<Vec<String>>,
+    /// By source and event, the number of the most frequent cause when it was decided.
+    causes: Vec<Vec<u32>>,
+    /// By family, cause and range, the events: their starts and numbers in `facts`, in that order.
+    neighbours: HashMap<(Family, u32, u32), Vec<(i64, usize)>>,
     other: Option<&'v OtherProviders>,
 }
 
 impl<'v> View<'v> {
     fn of(detector: &'v Detector, names: &impl Names, other: Option<&'v OtherProviders>) -> Self {
         let sources = &detector.sources;
-        let called: Vec<SourceNames> = sources.iter().map(|s| names.source(s.id)).collect();
-        let since = sources.iter().map(|s| names.ip_known_since(s.id)).collect();
-        let ranges = called.iter().map(|n| n.ip.as_deref().and_then(range_of)).collect();
         let mut facts = Vec::new();
         let mut causes = vec![Vec::new(); sources.len()];
+        let mut by_cause: HashMap<String, u32> = HashMap::default();
         for (source, state) in sources.iter().enumerate() {
             for (event, e) in state.events.iter().enumerate() {
                 let rank = |id: u32| {
@@ -195,35 +166,43 @@ impl<'v> View<'v> {
                     .map(|id| names.reply(id))
                     .map(|reply| reply.cause.unwrap_or(reply.reply_id))
                     .unwrap_or_default();
-                causes[source].push(cause);
+                let next = by_cause.len() as u32;
+                causes[source].push(*by_cause.entry(cause).or_insert(next));
                 let (start, decided_at, family) = (e.start, e.decided_at, e.family);
                 facts.push(Fact { source, event, start, decided_at, family });
             }
         }
         facts.sort_by_key(|f| f.start);
-        Self { sources, called, since, ranges, facts, causes, other }
+        let peers = Peers::of(sources, names);
+        let mut neighbours: HashMap<_, Vec<(i64, usize)>> = HashMap::default();
+        for (at, fact) in facts.iter().enumerate() {
+            if let Some(range) = peers.range_number(fact.source) {
+                let key = (fact.family, causes[fact.source][fact.event], range);
+                neighbours.entry(key).or_default().push((fact.start, at));
+            }
+        }
+        Self { peers, facts, causes, neighbours, other }
     }
 
     fn beside(&self, own: usize, index: usize, event: &Event, known: Known) -> Beside {
-        let cause = &self.causes[own][index];
-        let range = self.range(own, known).cloned().filter(|range| {
-            self.near(event.start, 3600, known).any(|o| {
-                o.source != own
-                    && o.family == event.family
-                    && self.causes[o.source][o.event] == *cause
-                    && self.range(o.source, known) == Some(range)
-            })
-        });
+        let range = self.peers.range(own, known).filter(|_| self.has_neighbour(own, index, event, known));
+        let range = range.map(str::to_owned);
         Beside { range, takeover: self.takeover(own, event, known), reading: self.reading(own, event, known) }
     }
 
-    /// Whether a source's address was known by then.
-    fn is_known(&self, source: usize, known: Known) -> bool {
-        self.since[source] < known.second
-    }
-
-    fn range(&self, source: usize, known: Known) -> Option<&String> {
-        self.ranges[source].as_ref().filter(|_| self.is_known(source, known))
+    /// Whether another source of the same range has an event of the same cause within an hour.
+    fn has_neighbour(&self, own: usize, index: usize, event: &Event, known: Known) -> bool {
+        let Some(range) = self.peers.range_number(own) else { return false };
+        let Some(list) = self.neighbours.get(&(event.family, self.causes[own][index], range)) else {
+            return false;
+        };
+        let from = list.partition_point(|(start, _)| *start < event.start - 3600);
+        let near = list[from..].iter().take_while(|(start, _)| *start <= event.start + 3600);
+        near.map(|(_, at)| &self.facts[*at]).any(|fact| {
+            fact.source != own
+                && fact.decided_at < known.second
+                && self.peers.range(fact.source, known).is_some()
+        })
     }
 
     /// Events that began within so many seconds, and are known.
@@ -238,34 +217,7 @@ impl<'v> View<'v> {
         if event.family == Family::Auth {
             return None;
         }
-        let slot = event.start.div_euclid(SLOT);
-        let of = |platform| event.scope.has_platform(platform);
-        let over = (known.slot - slot - 1).min(6);
-        if over < 1 || slot - 6 < oldest(event) {
-            return None;
-        }
-        let (at, factor) = self
-            .sources
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| *at != own)
-            .filter_map(|(at, source)| {
-                let before = volume(source, of, slot - 6, slot).attempts;
-                let after = volume(source, of, slot + 1, slot + 1 + over).attempts;
-                let factor = (after as f64 / over as f64) / (before.max(1) as f64 / 6.0);
-                (before >= LEAST && after >= LEAST && factor >= 2.0).then_some((at, factor))
-            })
-            .max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| self.called[b.0].cmp(&self.called[a.0])))?;
-        Some((self.sources[at].id, (factor * 100.0).round() / 100.0))
-    }
-
-    /// Different ranges among these sources.
-    fn distinct(&self, of: &[usize], known: Known, range: impl Fn(&str) -> Option<String>) -> usize {
-        let ip = |at: &usize| self.called[*at].ip.as_deref().filter(|_| self.is_known(*at, known));
-        let mut list: Vec<String> = of.iter().filter_map(ip).filter_map(range).collect();
-        list.sort_unstable();
-        list.dedup();
-        list.len()
+        self.peers.takeover(own, around(event, known))
     }
 
     /// *Yours*, *theirs* or *cannot tell*, with the facts that were counted.
@@ -278,43 +230,29 @@ impl<'v> View<'v> {
             return Reading { verdict: "yours", reasons: vec![reason] };
         }
         let mut reasons = Vec::new();
-        let slot = event.start.div_euclid(SLOT);
-        let covered = |platform: Platform| event.scope.has_platform(platform);
-        let oldest = oldest(event);
-        let after = slot.max(oldest)..(slot + AFTER).min(known.slot);
-        let before = (slot - SLOTS_A_DAY).max(oldest)..slot;
-        let wave: Vec<&Fact> =
-            self.near(event.start, WAVE, known).filter(|f| f.family == event.family).collect();
-        let mut hit: Vec<usize> = wave.iter().map(|f| f.source).chain([own]).collect();
-        hit.sort_unstable();
-        hit.dedup();
-        let is_hit = |at: &usize| hit.binary_search(at).is_ok();
-        let has_mail = |at: &usize| {
-            let until = (slot + 3).min(known.slot);
-            volume(&self.sources[*at], covered, before.start, until).attempts > 0
-        };
-        let all: Vec<usize> = (0..self.sources.len()).filter(|at| is_hit(at) || has_mail(at)).collect();
-        let starts = || wave.iter().map(|f| f.start).chain([event.start]);
+        let around = around(event, known);
+        let slot = around.slot;
+        let wave =
+            || self.near(event.start, WAVE, known).filter(|f| f.family == event.family).take(MOST_OF_WAVE);
+        let found = self.peers.compare(own, wave().map(|f| f.source), around, known);
+        let starts = || wave().map(|f| f.start).chain([event.start]);
         let (first, last) = (starts().min().unwrap_or(event.start), starts().max().unwrap_or(event.start));
         let minutes = (last - first).div_euclid(60) + 1;
-        reasons.push(format!("{} of {} sources were hit within {minutes} min", hit.len(), all.len()));
-        let (hit_ranges, all_ranges) =
-            (self.distinct(&hit, known, range_of), self.distinct(&all, known, range_of));
-        let untold = all.iter().filter(|at| self.range(**at, known).is_none()).count();
-        if all_ranges == 1 && untold == 0 && all.len() > 1 {
-            let parts = (self.distinct(&hit, known, part_of), self.distinct(&all, known, part_of));
+        reasons.push(format!("{} of {} sources were hit within {minutes} min", found.hit, found.all));
+        if found.ranges.1 == 1 && found.untold == 0 && found.all > 1 {
             let mut text = "all sources are in one range (/24, IPv6 /64)".to_owned();
-            if parts.1 > 1 {
-                text += &format!(", {} of {} parts of it (/26) were hit", parts.0, parts.1);
+            if found.parts.1 > 1 {
+                text += &format!(", {} of {} parts of it (/26) were hit", found.parts.0, found.parts.1);
             }
-            if hit.len() == all.len() {
+            if found.hit == found.all {
                 text += ": a listing of the range would look the same";
             }
             reasons.push(text);
-        } else if all_ranges > 0 {
-            let mut text = format!("{hit_ranges} of {all_ranges} address ranges (/24, IPv6 /64) were hit");
-            if untold > 0 {
-                text += &format!("; of {untold} sources the address is not known");
+        } else if found.ranges.1 > 0 {
+            let (hit, all) = found.ranges;
+            let mut text = format!("{hit} of {all} address ranges (/24, IPv6 /64) were hit");
+            if found.untold > 0 {
+                text += &format!("; of {} sources the address is not known", found.untold);
             }
             reasons.push(text);
         }
@@ -326,34 +264,19 @@ impl<'v> View<'v> {
         if seen > 0 {
             reasons.push(format!("{refusing} of {seen} datacenters that were tried refuse"));
         }
-        let spared: Vec<usize> = all.iter().copied().filter(|at| !is_hit(at)).collect();
-        let sum = |from: i64, until: i64| {
-            spared.iter().fold(Went::default(), |sum, at| {
-                let went = volume(&self.sources[*at], covered, from, until);
-                Went { attempts: sum.attempts + went.attempts, well: sum.well + went.well }
-            })
-        };
-        let (earlier, now) = (sum(before.start, before.end), sum(after.start, after.end));
+        let (earlier, now) = found.spared;
         let unmoved = now.share().is_some_and(|share| earlier.share().is_none_or(|e| share >= e - MOVED));
         if now.share().is_some() {
+            let spared = found.all - found.hit;
             reasons.push(format!(
-                "{} {} let through, {} attempts, {} in the day before",
-                spared.len(),
-                if spared.len() == 1 {
-                    "source that was not hit is"
-                } else {
-                    "sources that were not hit are"
-                },
+                "{spared} {} let through, {} attempts, {} in the day before",
+                if spared == 1 { "source that was not hit is" } else { "sources that were not hit are" },
                 now.words(),
                 earlier.words()
             ));
         }
-        let source = &self.sources[own];
-        let elsewhere = |platform: Platform| !covered(platform);
-        let (earlier, now) = (
-            volume(source, elsewhere, before.start, before.end),
-            volume(source, elsewhere, after.start, after.end),
-        );
+        let source = &self.peers.sources[own];
+        let (earlier, now) = around.before_and_after(source, |platform| !around.covers(platform));
         if let (Some(_), Some(_)) = (earlier.share(), now.share()) {
             reasons.push(format!(
                 "Microsoft's other platform lets this source through, {} attempts, {} in the day before",
@@ -361,19 +284,16 @@ impl<'v> View<'v> {
                 earlier.words()
             ));
         }
-        let others_moved = slot - SLOTS_A_DAY >= oldest
+        let others_moved = slot - SLOTS_A_DAY >= oldest(event)
             && self.other_providers(source.id, event.start, known, &mut reasons);
-        let suspicious = habits(source, slot, oldest, &mut reasons);
+        let suspicious = habits(source, slot, oldest(event), &mut reasons);
         let early = known.second.min(known.slot * SLOT) - event.start < WAVE;
-        let few = hit.len() * 3 <= all.len() || (suspicious && hit.len() * 2 <= all.len());
-        let verdict = if all.len() < VERDICT_SOURCES {
+        let (hit, all) = (found.hit, found.all);
+        let few = hit * 3 <= all || (suspicious && hit * 2 <= all);
+        let verdict = if all < VERDICT_SOURCES {
             reasons.push(format!("fewer than {VERDICT_SOURCES} own sources: no comparison"));
             "cannot tell"
-        } else if hit.len() >= VERDICT_SOURCES
-            && hit.len() * 4 >= all.len() * 3
-            && hit_ranges >= 2
-            && !others_moved
-        {
+        } else if hit >= VERDICT_SOURCES && hit * 4 >= all * 3 && found.ranges.0 >= 2 && !others_moved {
             "theirs"
         } else if early {
             reasons.push(format!("it began less than {} min ago: too early to compare", WAVE / 60));
@@ -434,51 +354,4 @@ fn habits(source: &Source, slot: i64, oldest: i64, reasons: &mut Vec<String>) ->
     }
     reasons.push(text);
     grew || (share >= 0.05 && share >= 2.0 * week.share().unwrap_or_default())
-}
-
-/// The /24, for IPv6 the /64.
-fn range_of(ip: &str) -> Option<String> {
-    match ip.parse().ok()? {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            Some(format!("{a}.{b}.{c}.0/24"))
-        }
-        IpAddr::V6(ip) => {
-            let s = ip.segments();
-            Some(format!("{}/64", std::net::Ipv6Addr::new(s[0], s[1], s[2], s[3], 0, 0, 0, 0)))
-        }
-    }
-}
-
-/// The /26, for IPv6 the /64.
-fn part_of(ip: &str) -> Option<String> {
-    match ip.parse().ok()? {
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            Some(format!("{a}.{b}.{c}.{}/26", d & 0xc0))
-        }
-        IpAddr::V6(_) => range_of(ip),
-    }
-}
-
-/// What a source saw on platforms that `of` picks, in slots `from..until`.
-fn slots(
-    source: &Source,
-    of: impl Fn(Platform) -> bool,
-    from: i64,
-    until: i64,
-) -> impl Iterator<Item = &Slot> {
-    let begin = source.history.partition_point(|s| s.slot < from);
-    source.history[begin..]
-        .iter()
-        .take_while(move |s| s.slot < until)
-        .filter(move |s| s.platform.is_some_and(&of))
-}
-
-/// Attempts, and those that Microsoft let through to the checks of the recipient and the content.
-fn volume(source: &Source, of: impl Fn(Platform) -> bool, from: i64, until: i64) -> Went {
-    slots(source, of, from, until).fold(Went::default(), |sum, s| Went {
-        attempts: sum.attempts + u64::from(s.attempts),
-        well: sum.well + u64::from(s.passed),
-    })
 }

@@ -10,6 +10,7 @@ mod explain;
 mod key;
 mod link;
 mod onset;
+mod peers;
 mod resolve;
 mod source;
 mod trial;
@@ -117,7 +118,7 @@ impl Detector {
         self.source(observation.source).push(observation, &settings);
     }
 
-    /// Takes attempts of many sources, by source and in [`content_order`], on all threads.
+    /// Takes attempts of many sources, by source and in [`content_order`], on all threads: those of whole seconds.
     pub fn push_all(&mut self, observations: &[Observation]) {
         let mut own: Vec<&[Observation]> = Vec::new();
         for of_one in observations.chunk_by(|a, b| a.source == b.source) {
@@ -128,7 +129,7 @@ impl Detector {
         }
         let settings = self.settings;
         self.sources.par_iter_mut().zip(own).filter(|(_, own)| !own.is_empty()).for_each(|(source, own)| {
-            own.iter().for_each(|observation| source.push(observation, &settings));
+            source.push_all(own, &settings);
         });
     }
 
@@ -177,12 +178,13 @@ impl Detector {
 
     /// The events so far: by source in the order of their first attempt, then as decided.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
-        self.sources.iter().flat_map(|source| &source.events)
+        self.sources.iter().flat_map(|source| source.events.iter().map(Box::as_ref))
     }
 
     /// All changes so far, by time; ties as pushed.
     pub fn changes(&self) -> Vec<&Change> {
-        let mut changes: Vec<&Change> = self.sources.iter().flat_map(|source| &source.changes).collect();
+        let changes = self.sources.iter().flat_map(|source| &source.changes);
+        let mut changes: Vec<&Change> = changes.map(Box::as_ref).collect();
         changes.sort_by_key(|change| change.at);
         changes
     }

@@ -108,7 +108,6 @@ pub(super) struct Source {
     newest: Option<i64>,
     trials: f64,
     pending: Vec<Observation>,
-    scratch: Vec<Trial>,
     passes: Map<Place, Passes>,
     keys: Map<(Family, Place), Key>,
     /// Baselines of keys unused for a week.
@@ -123,9 +122,10 @@ pub(super) struct Source {
     causes: Map<u32, u32>,
     pub(super) history: Vec<Slot>,
     minutes: VecDeque<(i64, Platform, u32)>,
-    pub(super) events: Vec<Event>,
+    /// Boxed, for most sources never have one.
+    pub(super) events: Vec<Box<Event>>,
     active: Vec<usize>,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<Box<Change>>,
     /// Only where an event is to be explained.
     pub(super) trace: Option<Box<Trace>>,
 }
@@ -138,7 +138,6 @@ impl Source {
             newest: None,
             trials: 0.0,
             pending: Vec::new(),
-            scratch: Vec::new(),
             passes: Map::default(),
             keys: Map::default(),
             folded: Map::default(),
@@ -166,15 +165,32 @@ impl Source {
         self.pending.push(*observation);
     }
 
+    /// Takes attempts of whole seconds.
+    pub(super) fn push_all(&mut self, observations: &[Observation], settings: &Settings) {
+        for second in observations.chunk_by(|a, b| a.second == b.second) {
+            self.newest = Some(second[0].second);
+            self.decide(second, settings);
+        }
+    }
+
     /// Decides what the pending second means.
     pub(super) fn flush(&mut self, settings: &Settings) {
-        let mut trials = std::mem::take(&mut self.scratch);
-        group(&self.pending, &mut trials);
-        self.pending.clear();
-        for trial in &trials {
+        let pending = std::mem::take(&mut self.pending);
+        self.decide(&pending, settings);
+    }
+
+    fn decide(&mut self, second: &[Observation], settings: &Settings) {
+        if let [only] = second {
+            return self.take(&Trial::of(only), settings);
+        }
+        for trial in &group(second) {
             self.take(trial, settings);
         }
-        self.scratch = trials;
+    }
+
+    /// The second of its first attempt that says something.
+    pub(super) fn first_seen(&self) -> Option<i64> {
+        self.first
     }
 
     /// The newest second of its attempts.
@@ -448,13 +464,8 @@ impl Source {
     fn tell(&mut self, kind: ChangeKind, at: i64, event: usize) {
         let after = self.per_minute_after(event);
         self.events[event].audit(after, at);
-        self.changes.push(Change {
-            kind,
-            at,
-            source: self.id,
-            index: event,
-            event: self.events[event].clone(),
-        });
+        let of = Event::clone(&self.events[event]);
+        self.changes.push(Box::new(Change { kind, at, source: self.id, index: event, event: of }));
     }
 
     /// Microsoft's own words, where there is too little mail for statistics.
@@ -502,7 +513,7 @@ impl Source {
         event.before.attempts = event.before.attempts.saturating_sub(inside.attempts);
         event.before.refused = event.before.refused.saturating_sub(inside.refused);
         event.per_minute_before = self.per_minute(platform, event.start - 3600, event.start);
-        self.events.push(event);
+        self.events.push(Box::new(event));
         let at = self.events.len() - 1;
         self.active.push(at);
         self.tell(ChangeKind::Onset, trial.of.second, at);

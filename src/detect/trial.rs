@@ -116,7 +116,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    fn of(of: &Observation) -> Self {
+    pub(super) fn of(of: &Observation) -> Self {
         Self {
             of: *of,
             attempts: 1,
@@ -128,12 +128,7 @@ impl Trial {
 }
 
 /// Puts the attempts of one second, in [`content_order`], together to trials, in the order of those that decide.
-pub(super) fn group(second: &[Observation], trials: &mut Vec<Trial>) {
-    trials.clear();
-    if let [only] = second {
-        trials.push(Trial::of(only));
-        return;
-    }
+pub(super) fn group(second: &[Observation]) -> Vec<Trial> {
     let mut taken: Vec<(usize, Trial)> = Vec::with_capacity(second.len());
     let mut index: foldhash::HashMap<(u64, Platform, u32), usize> = foldhash::HashMap::default();
     for (at, observation) in second.iter().enumerate() {
@@ -166,7 +161,7 @@ pub(super) fn group(second: &[Observation], trials: &mut Vec<Trial>) {
         }
     }
     taken.sort_unstable_by_key(|(at, _)| *at);
-    trials.extend(taken.into_iter().map(|(_, trial)| trial));
+    taken.into_iter().map(|(_, trial)| trial).collect()
 }
 
 fn is_refusal(signal: Signal) -> bool {

@@ -47,7 +47,6 @@ pub struct Feed {
 }
 
 /// What a live run may have to take once more.
-#[derive(Default)]
 struct Window {
     /// Two stretches of time, the older one first.
     stretches: [Stretch; 2],
@@ -60,12 +59,6 @@ struct Stretch {
     /// It began behind this second.
     base: i64,
     sources: HashMap<u32, [SourceState; 2]>,
-}
-
-impl Default for Stretch {
-    fn default() -> Self {
-        Self { base: i64::MIN, sources: HashMap::new() }
-    }
 }
 
 impl Feed {
@@ -136,17 +129,13 @@ impl Feed {
 
     /// The files are read; their end is followed from now on.
     pub fn go_live(&mut self) {
-        let newest = self.waiting.seconds().chain([self.fed]).max().unwrap_or(i64::MIN);
-        self.advance(newest.saturating_sub(2 * WINDOW));
-        self.fed = i64::MIN;
-        let mut window = Window::default();
-        for stretch in &mut window.stretches {
-            stretch.base = newest.saturating_sub(2 * WINDOW);
-        }
-        self.window = Some(window);
+        let newest = self.waiting.seconds().max();
+        self.advance(newest.map_or(self.fed, |newest| newest - 2 * WINDOW));
+        let stretch = || Stretch { base: self.fed, sources: HashMap::new() };
+        self.window = Some(Window { stretches: [stretch(), stretch()], recent: Trials::default() });
         let blames = std::mem::take(&mut self.blames);
         self.take_blames(&blames.refusals);
-        self.advance(newest);
+        self.advance(newest.unwrap_or(self.fed));
     }
 
     /// Everything was read.
@@ -214,12 +203,7 @@ impl Feed {
     }
 
     /// Takes trials in the order of time. `before` is called with each source before it changes.
-    fn take(
-        &mut self,
-        passes: &[Pass],
-        refusals: &[Refusal],
-        before: &mut dyn FnMut(u32, [&Detector; 2]),
-    ) {
+    fn take(&mut self, passes: &[Pass], refusals: &[Refusal], before: &mut dyn FnMut(u32, [&Detector; 2])) {
         for refusal in refusals {
             self.ids.learn(refusal, self.fed);
         }
@@ -257,6 +241,9 @@ impl Feed {
 
     /// What came out so far. `end`: the newest stamp of all that was read.
     pub fn conclude(&mut self, learned: &Learned, end: i64) -> Detection {
+        if self.fed == i64::MIN {
+            return Detection::default();
+        }
         let end = end.min(self.fed);
         let names = Called { ids: &self.ids, learned };
         let found = detect::conclude(&mut self.detector, &names, end, Some(&self.others));

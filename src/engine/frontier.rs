@@ -49,9 +49,10 @@ impl Frontier {
         }
     }
 
-    /// The second up to which a scan has read all.
-    pub fn of_scan(&self) -> i64 {
-        lock(&self.pieces).iter().min().map_or(i64::MIN, |second| second.saturating_sub(DISORDER))
+    /// The second up to which a scan has read all; `None` at its end.
+    pub fn of_scan(&self) -> Option<i64> {
+        let least = lock(&self.pieces).iter().copied().min().filter(|second| *second < i64::MAX);
+        least.map(|second| second.saturating_sub(DISORDER))
     }
 
     /// A live input has grown by lines from `first` to `last`.

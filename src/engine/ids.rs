@@ -10,7 +10,7 @@ use foldhash::HashMap;
 use crate::aggregate::{Belongs, Identity, Learned, NameTables, answered};
 use crate::detect::{LineRef, Names, Observation, Onset, ReplyNames, SourceNames, content_order};
 use crate::microsoft::{Catalogue, Class, Platform, Signal, is_public};
-use crate::record::Outcome;
+use crate::record::{Enhanced, Outcome};
 
 use super::trials::{Pass, Refusal};
 
@@ -34,7 +34,7 @@ pub struct Ids {
     quoted: Vec<Option<IpAddr>>,
     by_identity: HashMap<Identity, u32>,
     by_forest: HashMap<Box<str>, u32>,
-    by_reply: HashMap<(Box<str>, Option<u16>, Option<crate::record::Enhanced>), u32>,
+    by_reply: HashMap<Reply, u32>,
     causes: HashMap<String, u32>,
     /// Senders of messages that were waited for, by their number.
     answers: Vec<u32>,
@@ -44,6 +44,9 @@ pub struct Ids {
     /// By identity, the address that Microsoft quotes.
     seen_as: HashMap<u32, SeenAs>,
 }
+
+/// Id and codes of a reply.
+type Reply = (Box<str>, Option<u16>, Option<Enhanced>);
 
 /// What a verdict is for the detection.
 #[derive(Clone, Copy)]
@@ -143,11 +146,13 @@ impl Ids {
     /// Takes what a refusal tells about its relay, its recipient's domain and its source; true if that is news about
     /// seconds before `fed`.
     pub fn learn(&mut self, refusal: &Refusal, fed: i64) -> bool {
-        let Refusal { pass: Pass { second, relay, domain, source, verdict, .. }, place, quoted, .. } = *refusal;
+        let Refusal { pass: Pass { second, relay, domain, source, verdict, .. }, place, quoted, .. } =
+            *refusal;
         let forest = self.forest[place as usize];
         let mut news = false;
         if forest != 0 && self.has_address[relay as usize] {
-            let known = self.relays.entry(relay).or_insert(RelayForest { forest, from: u32::MAX, until: u32::MAX });
+            let known =
+                self.relays.entry(relay).or_insert(RelayForest { forest, from: u32::MAX, until: u32::MAX });
             let before = (known.from, known.until);
             if known.forest == forest {
                 known.from = known.from.min(second);
@@ -167,7 +172,11 @@ impl Ids {
         }
         if let Some(ip) = self.quoted[quoted as usize] {
             let since = i64::from(second);
-            let seen = self.seen_as.entry(self.source[source as usize]).or_insert(SeenAs { ip, since, is_one: true });
+            let seen = self.seen_as.entry(self.source[source as usize]).or_insert(SeenAs {
+                ip,
+                since,
+                is_one: true,
+            });
             seen.since = seen.since.min(since);
             seen.is_one &= seen.ip == ip;
         }
@@ -182,8 +191,7 @@ impl Ids {
 
     /// By source, those of each in the order that the detection wants.
     pub fn sort(&self, observations: &mut [Observation]) {
-        observations
-            .sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, self)));
+        observations.sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, self)));
     }
 
     /// `None`: another provider's, as far as is known.
@@ -248,7 +256,11 @@ impl Names for Ids {
         };
         let seen = self.seen_as.get(&id).filter(|seen| seen.is_one).map(|seen| seen.ip);
         let ip = logged.filter(|ip| is_public(*ip)).or(seen).or(logged);
-        SourceNames { ip: ip.map(|ip| ip.to_string()), host: host.map(Into::into), name: name.map(Into::into) }
+        SourceNames {
+            ip: ip.map(|ip| ip.to_string()),
+            host: host.map(Into::into),
+            name: name.map(Into::into),
+        }
     }
     fn ip_known_since(&self, source: u32) -> i64 {
         match &self.identities[source as usize] {

@@ -273,7 +273,9 @@ impl Run {
             // Before anything is handed over: who reaches a frontier has handed over all before it.
             let frontier = self.frontier.of_scan();
             self.hand_over(&mut feed);
-            feed.advance(frontier);
+            if let Some(frontier) = frontier {
+                feed.advance(frontier);
+            }
         }
     }
 

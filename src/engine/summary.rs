@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use foldhash::HashMap;
+
 use crate::aggregate::{
     Filter, Identity, InputRow, Learned, Range, Snapshot, SourceRow, Status, Warning, learn, reply_names,
     roll_up,
@@ -148,20 +150,18 @@ fn concerns(onset: &Onset, filter: &Filter) -> bool {
 
 /// A block ends by accepted attempts only: the event says so, not silence.
 fn set_status(sources: &mut [SourceRow], onsets: &[Onset]) {
-    for source in sources {
-        let own = onsets.iter().filter(|o| {
-            o.status == OnsetStatus::Active
-                && (&o.source_ip, &o.source_name, &o.host)
-                    == (&source.source_ip, &source.source_name, &source.host)
+    let mut active: HashMap<_, Status> = HashMap::default();
+    for onset in onsets.iter().filter(|o| o.status == OnsetStatus::Active) {
+        let status = active.entry((&onset.source_ip, &onset.source_name, &onset.host)).or_default();
+        *status = (*status).max(match onset.family {
+            Family::Block => Status::Blocked,
+            Family::Throttle => Status::Throttled,
+            Family::Auth => Status::Clear,
         });
-        source.status = own
-            .map(|o| match o.family {
-                Family::Block => Status::Blocked,
-                Family::Throttle => Status::Throttled,
-                Family::Auth => Status::Clear,
-            })
-            .max()
-            .unwrap_or_default();
+    }
+    for source in sources {
+        let own = (&source.source_ip, &source.source_name, &source.host);
+        source.status = active.get(&own).copied().unwrap_or_default();
     }
 }
 
