@@ -182,6 +182,52 @@ fn lines_out_of_order_change_nothing_in_a_file_and_in_a_live_log() {
     }
 }
 
+/// A line of Postfix, so many seconds after midnight.
+fn delivery(second: usize, is_refused: bool) -> String {
+    let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
+    let result = if is_refused {
+        "dsn=5.7.1, status=bounced (host hotmail-com.olc.protection.outlook.com[52.101.21.2] said: 550 5.7.1 Unfortunately, \
+         messages from [203.0.113.25] weren't sent. Please contact your Internet service provider since part of their \
+         network is on our block list (S3140). [CO1PEPF000044FB.namprd10.prod.outlook.com 2026-05-12T06:13:19.771Z \
+         08DEA1B20C3D5001] (in reply to MAIL FROM command))"
+    } else {
+        "dsn=2.6.0, status=sent (250 2.6.0 Queued mail for delivery)"
+    };
+    format!(
+        "2026-05-12T{h:02}:{m:02}:{s:02}+00:00 mta1 postfix/smtp[9]: 4c{second:08}: to=<a@hotmail.com>, \
+         relay=hotmail-com.olc.protection.outlook.com[52.101.21.2]:25, delay=1, delays=0/0/1/0, {result}\n"
+    )
+}
+
+#[test]
+fn what_late_lines_change_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    let before: String = (0..600).map(|i| delivery(i * 60, false)).collect();
+    fs::write(&path, before).expect("written");
+    let (mut child, lines) = start(&[path.to_str().expect("a path")], Stdio::null());
+    let next = || -> Value {
+        serde_json::from_str(&lines.recv_timeout(PATIENCE).expect("an event in time")).expect("JSON")
+    };
+    let mut log = OpenOptions::new().append(true).open(&path).expect("opened");
+    let mut write = |text: String| log.write_all(text.as_bytes()).expect("written");
+    write([36_100, 36_130, 36_160].into_iter().map(|second| delivery(second, true)).collect());
+    let onset = next();
+    assert_eq!((&onset["kind"], &onset["start"]), (&"onset".into(), &"2026-05-12T10:01:40Z".into()));
+    // One that was refused before: the same event began earlier.
+    write(delivery(36_090, true));
+    let revised = next();
+    assert_eq!((&revised["kind"], &revised["start"]), (&"revised".into(), &"2026-05-12T10:01:30Z".into()));
+    assert_eq!(revised["was"], onset["id"]);
+    assert_ne!(revised["id"], onset["id"]);
+    // Many that went through all the time: no event.
+    write((36_080..36_170).flat_map(|second| vec![delivery(second, false); 12]).collect());
+    let withdrawn = next();
+    assert_eq!((&withdrawn["kind"], &withdrawn["id"]), (&"withdrawn".into(), &revised["id"]));
+    let status = Command::new("kill").arg(child.id().to_string()).status().expect("kill");
+    assert!(status.success() && child.wait().expect("ended").success());
+}
+
 #[test]
 fn events_on_a_pipe_come_before_it_ends() {
     let content = text(&data("../sample-logs/story-mail.log.gz"));

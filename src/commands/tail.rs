@@ -1,6 +1,6 @@
 //! `eopwatch tail`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,8 +54,8 @@ pub fn run(args: &TailArgs) -> Result<u8, Failure> {
 /// What was printed: when, of which event, what.
 type Said = BTreeMap<(Time, String, ChangeKind), Onset>;
 
-/// What is new since the last look, by time and id. The lives of the events are those of the whole history each time:
-/// what late lines change is told as `revised` or `withdrawn`.
+/// What is new since the last look, by time and id. Late lines change what was said: `revised`, where the event is there
+/// in another form (`was`: its former id), else `withdrawn`.
 fn news(said: &mut Said, snapshot: &Snapshot, args: &TailArgs) -> Vec<String> {
     let now: Said =
         snapshot.changes.iter().map(|c| ((c.at, c.onset.id.clone(), c.kind), c.onset.clone())).collect();
@@ -64,17 +64,35 @@ fn news(said: &mut Said, snapshot: &Snapshot, args: &TailArgs) -> Vec<String> {
     for ((at, id, _), onset) in said.iter().filter(|(key, _)| !now.contains_key(key)) {
         gone.insert(id, (*at, onset));
     }
+    let mut instead: BTreeSet<&str> = BTreeSet::new();
     for (id, (at, before)) in gone {
-        match snapshot.onsets.iter().find(|o| o.id == id) {
-            Some(onset) => lines.push(line("revised", onset.last_attempt.unwrap_or(at), onset, args)),
+        if let Some(onset) = snapshot.onsets.iter().find(|o| o.id == id) {
+            lines.push(line("revised", onset.last_attempt.unwrap_or(at), onset, args));
+            continue;
+        }
+        let is_it = |o: &&Onset| is_same(o, before) && !said.keys().any(|(_, said, _)| *said == o.id);
+        match snapshot.onsets.iter().filter(is_it).find(|o| instead.insert(&o.id)) {
+            Some(onset) => {
+                let was = Onset { was: Some(id.to_owned()), ..onset.clone() };
+                lines.push(line("revised", onset.last_attempt.unwrap_or(at), &was, args));
+            }
             None => lines.push(line("withdrawn", at, before, args)),
         }
     }
-    for ((at, _, kind), onset) in now.iter().filter(|(key, _)| !said.contains_key(key)) {
-        lines.push(line(export::json::kind_name(*kind), *at, onset, args));
+    for ((at, id, kind), onset) in now.iter().filter(|(key, _)| !said.contains_key(key)) {
+        if *kind != ChangeKind::Onset || !instead.contains(id.as_str()) {
+            lines.push(line(export::json::kind_name(*kind), *at, onset, args));
+        }
     }
     *said = now;
     lines
+}
+
+/// Whether two events are of one source and series, and began within so many seconds of each other.
+fn is_same(a: &Onset, b: &Onset) -> bool {
+    const NEAR: i64 = 3600;
+    let of = |o: &Onset| (o.family, o.source_ip.clone(), o.source_name.clone(), o.host.clone());
+    of(a) == of(b) && (a.start.seconds - b.start.seconds).abs() <= NEAR
 }
 
 fn line(kind: &'static str, at: Time, onset: &Onset, args: &TailArgs) -> String {
