@@ -134,6 +134,8 @@ pub struct Event {
     pub(super) is_settled: bool,
     pub(super) p0: f64,
     pub(super) counts: Counts,
+    /// The same up to the last refusal that counted: passes after the end do not water down its share.
+    counts_until: Counts,
     pub(super) passes: u64,
     pub(super) retries: u64,
     pub(super) per_minute_before: Option<f64>,
@@ -147,6 +149,7 @@ pub struct Event {
 /// How far an event is from its clear.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clearing {
+    /// Up to the last refusal that counted.
     pub(super) counts: Counts,
     /// The share of refusals while it goes on, at least.
     pub(super) qa: f64,
@@ -196,7 +199,7 @@ impl Event {
                 attempts: excursion.attempts - alarm.start.attempts,
                 refused: excursion.refused - alarm.start.refused,
             },
-            lost: excursion.bounced,
+            lost: excursion.bounced - alarm.start.bounced,
             deferred: 0,
             replies: excursion.replies.clone(),
             replies_at_onset: excursion.replies.clone(),
@@ -208,6 +211,7 @@ impl Event {
             is_settled: false,
             p0: excursion.p0,
             counts,
+            counts_until: counts,
             passes: (counts.n - counts.k) as u64,
             retries: 0,
             per_minute_before: None,
@@ -310,6 +314,7 @@ impl Event {
             self.clear_sum = (self.clear_sum - (qa / pc).ln()).max(0.0);
             if self.clear_sum <= 0.0 {
                 self.last_refused = now;
+                self.counts_until = self.counts;
             }
             if self.clear_sum < 3.45 {
                 self.since = None;
@@ -328,9 +333,11 @@ impl Event {
     }
 
     pub(super) fn clearing(&self) -> Clearing {
-        let qa = (0.6 * self.counts.share()).clamp(0.08, 0.9);
+        // A few refusals in a row may be a part of what is refused: two passes more than were seen.
+        let Counts { n, k } = self.counts_until;
+        let qa = (0.6 * k / (n + 2.0)).clamp(0.08, 0.9);
         let pc = self.p0.max(0.01).min(qa / 2.0);
-        Clearing { counts: self.counts, qa, pc, sum: self.clear_sum, since: self.since }
+        Clearing { counts: self.counts_until, qa, pc, sum: self.clear_sum, since: self.since }
     }
 
     /// The place that it turned out to be about.

@@ -242,7 +242,7 @@ impl<N: Names> Teller<'_, N> {
         }
         self.rows(track.last.iter());
         let least = if n < 10.0 { 4 } else { 3 };
-        if let Some((q, sum)) = excursion.patience() {
+        if let Some((q, sum)) = excursion.patience_so_far() {
             self.line(&format!(
                 "  alarm     \"Server busy\" blames nobody: after 600 s new evidence at q = {q:.2} sums to {sum:.2}, \
                  at least 4.6, at a refusal"

@@ -8,7 +8,7 @@ use crate::microsoft::{Platform, Signal};
 
 use super::event::{Attempts, Effect, Event, Place};
 use super::explain::{Came, Finding, Gain, Trace};
-use super::key::{Alarm, Counts, Key, Level, Step};
+use super::key::{Alarm, Counts, Key, Level, Step, Wait};
 use super::onset::Family;
 use super::trial::{Observation, Trial, group};
 use super::{Change, ChangeKind, Settings};
@@ -352,14 +352,20 @@ impl Source {
             let refused = if refused { u64::from(trial.refused) } else { 0 };
             recent.add(trial.of.second, u64::from(trial.attempts), refused);
         }
-        if !counts || in_rate_event {
+        if in_rate_event {
             return;
         }
-        let level = Level {
-            floor: floor(family),
-            threshold: self.threshold(trial.of.second, settings),
-            patience: 600,
-        };
+        if !counts {
+            for place in places {
+                if let Some(excursion) =
+                    self.keys.get_mut(&(family, *place)).and_then(|key| key.excursion.as_deref_mut())
+                {
+                    excursion.take_retry(trial.attempts, trial.refused);
+                }
+            }
+            return;
+        }
+        let level = self.level(family, places[0], trial.of.second, settings);
         let step = Step {
             second: trial.of.second,
             refused,
@@ -388,6 +394,7 @@ impl Source {
                 let Some(key) = self.keys.get_mut(&id) else { continue };
                 key
             };
+            let level = Level { waits_for_part: waits_for_part(family, *place), ..level };
             let raised = key.step(&step, level);
             if let Some(trace) = &mut self.trace {
                 trace.took(family, *place, key, &step);
@@ -398,6 +405,15 @@ impl Source {
         }
         if let Some((place, alarm)) = alarm {
             self.alarm(family, place, &alarm, trial, settings);
+        }
+    }
+
+    fn level(&self, family: Family, place: Place, now: i64, settings: &Settings) -> Level {
+        Level {
+            floor: floor(family),
+            threshold: self.threshold(now, settings),
+            smallest: settings.smallest_share,
+            waits_for_part: waits_for_part(family, place),
         }
     }
 
@@ -487,7 +503,7 @@ impl Source {
             bounced: false,
             platform_before,
         };
-        let level = Level { floor: usual, threshold: f64::INFINITY, patience: 600 };
+        let level = Level { floor: usual, threshold: f64::INFINITY, smallest: 0.0, waits_for_part: false };
         key.step(&step, level);
         let Some(excursion) = &key.excursion else { return };
         let alarm = Alarm { start: excursion.start(), evidence: 0.0 };
@@ -522,10 +538,13 @@ impl Source {
     /// Finds the narrowest scope that explains an alarm; then it is a new event, or an active one grows.
     fn alarm(&mut self, family: Family, place: Place, alarm: &Alarm, trial: &Trial, settings: &Settings) {
         let platform = place.platform();
-        if family == Family::Throttle && self.is_one_tenant(place, settings) {
+        if family == Family::Throttle && self.is_one_tenant(place, alarm, settings) {
             return;
         }
         let (scope, gains) = self.scope_of(family, place);
+        if scope != place && self.is_part_of_a_forest(family, scope, trial.of.second, settings) {
+            return;
+        }
         let trials_a_day = self.trials_a_day(trial.of.second);
         let running = trials_a_day * 3.0;
         let ratio = (alarm.evidence.exp() / running).max(1.0);
@@ -627,13 +646,15 @@ impl Source {
     }
 
     /// Too few messages, nearly all to one tenant; the alarm comes again with the next one.
-    fn is_one_tenant(&self, place: Place, settings: &Settings) -> bool {
+    fn is_one_tenant(&self, place: Place, alarm: &Alarm, settings: &Settings) -> bool {
         let Some(all) = self.keys.get(&(Family::Throttle, place)).and_then(|k| k.excursion.as_deref()) else {
             return false;
         };
-        let few = |k: f64| k >= 0.9 * all.counts.k && k < settings.tenant_messages;
+        // What was refused before the likeliest start is another story.
+        let since = all.counts.k - alarm.start.k;
+        let few = |k: f64| k >= 0.9 * since && since < settings.tenant_messages;
         match place {
-            Place::Domain(_) => few(all.counts.k),
+            Place::Domain(_) => few(since),
             Place::Platform(Platform::M365) => self.keys.iter().any(|((family, p), key)| {
                 *family == Family::Throttle
                     && matches!(p, Place::Domain(_))
@@ -641,6 +662,15 @@ impl Source {
             }),
             _ => false,
         }
+    }
+
+    /// An alarm of the platform that one forest explains, while that forest's own alarm has still to last.
+    fn is_part_of_a_forest(&self, family: Family, scope: Place, now: i64, settings: &Settings) -> bool {
+        let level = self.level(family, scope, now, settings);
+        self.keys
+            .get(&(family, scope))
+            .and_then(|key| key.excursion.as_deref())
+            .is_some_and(|excursion| excursion.wait(level) == Wait::Part && !excursion.is_patient())
     }
 
     fn seed_places(&self, event: &mut Event, platform: Platform) {
@@ -755,6 +785,11 @@ impl Source {
         let minutes = (event.last_attempt - event.start) as f64 / 60.0;
         (minutes >= 1.0).then(|| event.during.attempts as f64 / minutes)
     }
+}
+
+/// Whether a part of this place must be refused for long: a forest has many front ends, each with a list of its own.
+fn waits_for_part(family: Family, place: Place) -> bool {
+    family == Family::Block && matches!(place, Place::Forest(_))
 }
 
 /// The least share of refusals that counts as usual.
