@@ -333,9 +333,11 @@ impl Event {
     }
 
     pub(super) fn clearing(&self) -> Clearing {
-        // A few refusals in a row may be a part of what is refused: two passes more than were seen.
+        // What the refusals so far let expect of the next trial: less sure of itself the fewer they were, and the more
+        // trials have come since.
         let Counts { n, k } = self.counts_until;
-        let qa = (0.6 * k / (n + 2.0)).clamp(0.08, 0.9);
+        let expected = |n: f64| (k - 1.0) / (n + 1.0);
+        let qa = (0.6 * expected(n)).min(expected(self.counts.n)).clamp(0.04, 0.9);
         let pc = self.p0.max(0.01).min(qa / 2.0);
         Clearing { counts: self.counts_until, qa, pc, sum: self.clear_sum, since: self.since }
     }

@@ -116,7 +116,9 @@ impl Score {
             let early = |a: &&&Raised| a.cleared.is_some_and(|at| at < last_refusal);
             let early = matching.iter().filter(early).count();
             if early > 0 {
-                self.notes.push(format!("cleared too early: {what}"));
+                let at: Vec<i64> = refusals.iter().map(|o| (o.second - e.start) / 60).collect();
+                let onsets: Vec<_> = matching.iter().map(|a| (&a.scope, (a.start - e.start) / 60, (a.decided - e.start) / 60, a.cleared.map(|c| (c - e.start) / 60))).collect();
+                self.notes.push(format!("cleared too early: {what}, share {}, refused at minutes {at:?}, {onsets:?}", e.share));
             }
             self.premature += early;
             self.split += matching.len() - 1;
