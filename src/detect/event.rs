@@ -337,7 +337,8 @@ impl Event {
         // trials have come since.
         let Counts { n, k } = self.counts_until;
         let expected = |n: f64| (k - 1.0) / (n + 1.0);
-        let qa = (0.6 * expected(n)).min(expected(self.counts.n)).clamp(0.04, 0.9);
+        let least = (2.0 * self.p0).clamp(0.04, 0.9);
+        let qa = (0.6 * expected(n)).min(expected(self.counts.n)).clamp(least, 0.9);
         let pc = self.p0.max(0.01).min(qa / 2.0);
         Clearing { counts: self.counts_until, qa, pc, sum: self.clear_sum, since: self.since }
     }

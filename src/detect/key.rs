@@ -382,7 +382,7 @@ impl Excursion {
     }
 
     /// Where the refusals likeliest began.
-    fn change_point(&self) -> Candidate {
+    pub(super) fn change_point(&self) -> Candidate {
         let mut best = (f64::NEG_INFINITY, self.hull[0]);
         for candidate in &self.hull {
             if let Some(score) = self.score(candidate)

@@ -8,7 +8,7 @@ use crate::microsoft::{Platform, Signal};
 
 use super::event::{Attempts, Effect, Event, Place};
 use super::explain::{Came, Finding, Gain, Trace};
-use super::key::{Alarm, Counts, Key, Level, Step, Wait};
+use super::key::{Alarm, Counts, Excursion, Key, Level, Step, Wait};
 use super::onset::Family;
 use super::trial::{Observation, Trial, group};
 use super::{Change, ChangeKind, Settings};
@@ -551,7 +551,11 @@ impl Source {
         let confidence = (1.0 - 1.0 / ratio).clamp(0.0, 0.9999);
         let Some(key) = self.keys.get(&(family, place)) else { return };
         let Some(excursion) = key.excursion.as_deref() else { return };
-        let mut event = Event::new(self.id, family, scope, alarm, excursion, trial.of.second, confidence);
+        // Another scope counts from its own start.
+        let own = (scope != place).then(|| self.excursion(family, scope)).flatten();
+        let (start, of_scope) = own.map_or((alarm.start, excursion), |own| (own.change_point(), own));
+        let began = Alarm { start, ..*alarm };
+        let mut event = Event::new(self.id, family, scope, &began, of_scope, trial.of.second, confidence);
         let finding = self.trace.is_some().then(|| Finding {
             family,
             place,
@@ -645,11 +649,13 @@ impl Source {
         }
     }
 
+    fn excursion(&self, family: Family, place: Place) -> Option<&Excursion> {
+        self.keys.get(&(family, place))?.excursion.as_deref()
+    }
+
     /// Too few messages, nearly all to one tenant; the alarm comes again with the next one.
     fn is_one_tenant(&self, place: Place, alarm: &Alarm, settings: &Settings) -> bool {
-        let Some(all) = self.keys.get(&(Family::Throttle, place)).and_then(|k| k.excursion.as_deref()) else {
-            return false;
-        };
+        let Some(all) = self.excursion(Family::Throttle, place) else { return false };
         // What was refused before the likeliest start is another story.
         let since = all.counts.k - alarm.start.k;
         let few = |k: f64| k >= 0.9 * since && since < settings.tenant_messages;
@@ -667,10 +673,7 @@ impl Source {
     /// An alarm of the platform that one forest explains, while that forest's own alarm has still to last.
     fn is_part_of_a_forest(&self, family: Family, scope: Place, now: i64, settings: &Settings) -> bool {
         let level = self.level(family, scope, now, settings);
-        self.keys
-            .get(&(family, scope))
-            .and_then(|key| key.excursion.as_deref())
-            .is_some_and(|excursion| excursion.wait(level) == Wait::Part && !excursion.is_patient())
+        self.excursion(family, scope).is_some_and(|e| e.wait(level) == Wait::Part && !e.is_patient())
     }
 
     fn seed_places(&self, event: &mut Event, platform: Platform) {
@@ -698,7 +701,7 @@ impl Source {
     fn scope_of(&self, family: Family, place: Place) -> (Place, Vec<Gain>) {
         let platform = place.platform();
         let whole = Place::Platform(platform);
-        let excursion = |place| self.keys.get(&(family, place)).and_then(|key| key.excursion.as_deref());
+        let excursion = |place| self.excursion(family, place);
         let gain = match place {
             Place::Sender(_) => return (place, Vec::new()),
             Place::Forest(_) | Place::Domain(_) => excursion(place).map(|inside| {

@@ -117,8 +117,21 @@ impl Score {
             let early = matching.iter().filter(early).count();
             if early > 0 {
                 let at: Vec<i64> = refusals.iter().map(|o| (o.second - e.start) / 60).collect();
-                let onsets: Vec<_> = matching.iter().map(|a| (&a.scope, (a.start - e.start) / 60, (a.decided - e.start) / 60, a.cleared.map(|c| (c - e.start) / 60))).collect();
-                self.notes.push(format!("cleared too early: {what}, share {}, refused at minutes {at:?}, {onsets:?}", e.share));
+                let onsets: Vec<_> = matching
+                    .iter()
+                    .map(|a| {
+                        (
+                            &a.scope,
+                            (a.start - e.start) / 60,
+                            (a.decided - e.start) / 60,
+                            a.cleared.map(|c| (c - e.start) / 60),
+                        )
+                    })
+                    .collect();
+                self.notes.push(format!(
+                    "cleared too early: {what}, share {}, refused at minutes {at:?}, {onsets:?}",
+                    e.share
+                ));
             }
             self.premature += early;
             self.split += matching.len() - 1;
