@@ -151,6 +151,10 @@ pub struct Event {
 pub(super) struct Clearing {
     /// Up to the last refusal that counted.
     pub(super) counts: Counts,
+    /// Trials since then.
+    pub(super) since_refusal: f64,
+    /// The least share that it is taken to have.
+    pub(super) least: f64,
     /// The share of refusals while it goes on, at least.
     pub(super) qa: f64,
     /// The share that is usual.
@@ -340,7 +344,16 @@ impl Event {
         let least = (2.0 * self.p0).clamp(0.04, 0.9);
         let qa = (0.6 * expected(n)).min(expected(self.counts.n)).clamp(least, 0.9);
         let pc = self.p0.max(0.01).min(qa / 2.0);
-        Clearing { counts: self.counts_until, qa, pc, sum: self.clear_sum, since: self.since }
+        let since_refusal = self.counts.n - n;
+        Clearing {
+            counts: self.counts_until,
+            since_refusal,
+            least,
+            qa,
+            pc,
+            sum: self.clear_sum,
+            since: self.since,
+        }
     }
 
     /// The place that it turned out to be about.

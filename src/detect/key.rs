@@ -275,9 +275,14 @@ impl Excursion {
         q >= self.smallest && (q >= 2.0 * self.p0 || (q == 0.9 && q > self.p0))
     }
 
+    /// Half of the refusals or more say only that the server is busy.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy * 2.0 >= self.counts.k
+    }
+
     /// Whether an alarm must last.
     pub(super) fn wait(&self, level: Level) -> Wait {
-        if self.busy * 2.0 >= self.counts.k {
+        if self.is_busy() {
             Wait::Busy
         } else if level.waits_for_part && self.nearly_all < NEARLY_ALL {
             Wait::Part
@@ -410,6 +415,11 @@ impl Excursion {
     /// By share, as in [`SHARES`].
     pub(super) fn sums(&self) -> [f64; 4] {
         self.sums
+    }
+
+    /// Evidence that nearly all is refused, not half of it.
+    pub(super) fn nearly_all(&self) -> f64 {
+        self.nearly_all
     }
 
     /// Has lasted long enough.

@@ -22,7 +22,7 @@ pub use event::{Attempts, Event, Place, PlaceTally, Scope};
 pub use explain::explain;
 pub use link::{OtherProviders, link};
 pub use onset::{
-    Backoff, Basis, ChangeKind, Family, FirstLine, Onset, OnsetChange, OnsetStatus, Reading, Spread,
+    Backoff, Basis, ChangeKind, Family, FirstLine, Onset, OnsetChange, OnsetStatus, Reading, Slowing, Spread,
     Takeover, Tally,
 };
 pub use resolve::resolve;
