@@ -145,6 +145,15 @@ pub enum Slowing {
     No,
 }
 
+impl Slowing {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Yes => "slowed down",
+            Self::No => "throttled, not slowing",
+        }
+    }
+}
+
 impl Onset {
     /// Of a throttle, where the rates before and after are known.
     pub fn slowing(&self) -> Option<Slowing> {
@@ -167,10 +176,10 @@ impl Onset {
         if let (Some(slowing), Some(before), Some(after)) =
             (self.slowing(), backoff.per_minute_before, backoff.per_minute_after)
         {
-            let words = if slowing == Slowing::No { "throttled, not slowing" } else { "slowed down" };
+            let words = slowing.words();
             parts.push(format!("{words}: {} attempts a minute, {} before", rate(after), rate(before)));
         }
-        if let Some(accepted) = backoff.accepted_per_minute {
+        if let Some(accepted) = backoff.accepted_per_minute.filter(|accepted| *accepted > 0.0) {
             parts.push(format!("{} a minute were accepted: the number to set as limit", rate(accepted)));
         }
         (!parts.is_empty()).then(|| parts.join("; "))
