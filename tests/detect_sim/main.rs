@@ -63,7 +63,7 @@ fn figures_on_simulated_mail() {
 #[test]
 #[ignore = "twice as long, for the table"]
 fn figures_on_seeds_held_apart() {
-    figures(1001..1049);
+    figures(2001..2049);
 }
 
 fn figures(seeds: std::ops::Range<u64>) {
@@ -86,11 +86,11 @@ fn figures(seeds: std::ops::Range<u64>) {
     let (median, p90) = (Score::at(&own.start_errors, 0.5), Score::at(&own.start_errors, 0.9));
     println!("start error s: median {median} p90 {p90}");
     own.notes.iter().for_each(|note| println!("  {note}"));
-    assert!(own.recall() >= 0.97, "recall {}", own.recall());
-    assert!(own.false_a_day() <= 0.02, "false alarms {}", own.false_a_day());
+    assert!(own.recall() >= 0.985, "recall {}", own.recall());
+    assert!(own.false_a_day() <= 0.006, "false alarms {}", own.false_a_day());
     assert!(Score::at(&own.delays, 0.5) <= 4);
     assert!(Score::at(&own.delays, 0.9) <= 14);
-    assert!(own.scope() >= 0.88, "scope {}", own.scope());
-    assert!(own.cleared() >= 0.77, "cleared {}", own.cleared());
-    assert_eq!(own.premature, 0);
+    assert!(own.scope() >= 0.95, "scope {}", own.scope());
+    assert!(own.cleared() >= 0.9, "cleared {}", own.cleared());
+    assert_eq!((own.premature, own.held_twice), (0, 0), "cleared too early; told twice");
 }

@@ -19,6 +19,8 @@ pub struct Score {
     pub premature: usize,
     /// Onsets beyond the first of an episode that does not pause.
     pub split: usize,
+    /// Blocks that were told twice because the queue was on hold.
+    pub held_twice: usize,
     false_alarms: usize,
     raised: usize,
     pub delays: Vec<usize>,
@@ -116,25 +118,14 @@ impl Score {
             let early = |a: &&&Raised| a.cleared.is_some_and(|at| at < last_refusal);
             let early = matching.iter().filter(early).count();
             if early > 0 {
-                let at: Vec<i64> = refusals.iter().map(|o| (o.second - e.start) / 60).collect();
-                let onsets: Vec<_> = matching
-                    .iter()
-                    .map(|a| {
-                        (
-                            &a.scope,
-                            (a.start - e.start) / 60,
-                            (a.decided - e.start) / 60,
-                            a.cleared.map(|c| (c - e.start) / 60),
-                        )
-                    })
-                    .collect();
-                self.notes.push(format!(
-                    "cleared too early: {what}, share {}, refused at minutes {at:?}, {onsets:?}",
-                    e.share
-                ));
+                self.notes.push(format!("cleared too early: {what}, share {:.2}", e.share));
             }
             self.premature += early;
             self.split += matching.len() - 1;
+            if matching.len() > 1 {
+                self.notes.push(format!("split: {what}"));
+                self.held_twice += usize::from(e.kind == Kind::Hold);
+            }
         }
     }
 
