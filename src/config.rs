@@ -28,6 +28,27 @@ pub struct Config {
 pub struct Detect {
     /// False alarms a source may give a day.
     pub false_alarms_a_day: Option<f64>,
+    /// The smallest share of refusals that matters.
+    pub smallest_share: Option<f64>,
+    /// How long mail must be accepted until a block is over.
+    pub clear_after_minutes: Option<f64>,
+}
+
+impl Detect {
+    /// Every number within its bounds.
+    fn check(&self) -> Result<(), BadConfig> {
+        let bounds = [
+            ("false_alarms_a_day", self.false_alarms_a_day, 0.000_1, 1.0),
+            ("smallest_share", self.smallest_share, 0.08, 0.9),
+            ("clear_after_minutes", self.clear_after_minutes, 1.0, 1440.0),
+        ];
+        for (name, value, least, most) in bounds {
+            if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
+                return Err(BadConfig::Bounds { name, value, least, most });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `[view]`
@@ -45,6 +66,8 @@ pub enum BadConfig {
     Read(#[from] io::Error),
     #[error("{0}")]
     Parse(#[from] toml::de::Error),
+    #[error("[detect] {name} = {value}: must be from {least} to {most} (leave the line out for the default)")]
+    Bounds { name: &'static str, value: f64, least: f64, most: f64 },
 }
 
 impl Config {
@@ -54,7 +77,11 @@ impl Config {
         let Some(path) = named.map(Path::to_owned).or_else(|| usual.filter(|p| p.is_file())) else {
             return Ok(Self::default());
         };
-        let read = || Ok(toml::from_str(&fs::read_to_string(&path)?)?);
+        let read = || {
+            let config: Self = toml::from_str(&fs::read_to_string(&path)?)?;
+            config.detect.check()?;
+            Ok(config)
+        };
         read().map_err(|error| (path.clone(), error))
     }
 }

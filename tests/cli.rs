@@ -459,4 +459,44 @@ fn onsets_as_a_table_and_one_of_them_number_by_number() {
     assert_eq!(explained(id), first);
     let out = output(eopwatch().args(["onsets", "--explain-onset", "4"]).arg(story()), 2);
     assert!(String::from_utf8_lossy(&out.stderr).contains("there are 1 to 3"));
+    // The list for people has the numbers.
+    for command in ["onsets", "summary"] {
+        let out = output(eopwatch().arg(command).arg(story()), 0);
+        let text = String::from_utf8(out.stdout).expect("UTF-8");
+        for (number, row) in (1..).zip(csv.lines().skip(1)) {
+            let source = row.split(',').find(|cell| cell.starts_with("203.0.113.")).expect("a source");
+            let listed = |line: &str| line.starts_with(&format!(" {number}  ")) && line.contains(source);
+            assert!(text.lines().any(listed), "{number} {source} in {text}");
+        }
+    }
+}
+
+#[test]
+fn the_knobs_of_the_detection() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = dir.path().join("config.toml");
+    let run = |text: &str, code: i32| {
+        std::fs::write(&config, text).expect("written");
+        let mut command = eopwatch();
+        command.args(["onsets", "--format", "csv", "--config"]).arg(&config).arg(story());
+        output(&mut command, code)
+    };
+    let cleared = |out: &std::process::Output| {
+        String::from_utf8_lossy(&out.stdout).lines().filter(|l| l.contains(",cleared,")).count()
+    };
+    let usual =
+        run("[detect]\nfalse_alarms_a_day = 0.01\nsmallest_share = 0.08\nclear_after_minutes = 10\n", 0);
+    assert_eq!(usual.stdout, run("", 0).stdout, "these are the defaults");
+    let patient = run("[detect]\nclear_after_minutes = 1440\n", 0);
+    assert!(cleared(&patient) < cleared(&usual), "not all were accepted for a day");
+    for (knob, bounds) in [
+        ("false_alarms_a_day = 0.0", "false_alarms_a_day = 0: must be from 0.0001 to 1 "),
+        ("smallest_share = 1.5", "smallest_share = 1.5: must be from 0.08 to 0.9 "),
+        ("clear_after_minutes = 0.5", "clear_after_minutes = 0.5: must be from 1 to 1440 "),
+        ("clear_after_minutes = nan", "clear_after_minutes = NaN: must be from 1 to 1440 "),
+    ] {
+        let out = run(&format!("[detect]\n{knob}\n"), 2);
+        let err = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(err.contains("config.toml: [detect] ") && err.contains(bounds), "{err}");
+    }
 }

@@ -45,10 +45,14 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         class: patterns_of("--class", &args.class, &Class::ALL.map(Class::name))?,
         outcome: patterns_of("--outcome", &args.outcome, &Outcome::ALL.map(Outcome::name))?,
     };
-    let mut detect = Settings::default();
-    if let Some(alpha) = config.detect.false_alarms_a_day {
-        detect.alpha = alpha;
-    }
+    let default = Settings::default();
+    let knobs = &config.detect;
+    let detect = Settings {
+        alpha: knobs.false_alarms_a_day.unwrap_or(default.alpha),
+        smallest_share: knobs.smallest_share.unwrap_or(default.smallest_share),
+        clear_after: knobs.clear_after_minutes.map_or(default.clear_after, |m| (m * 60.0) as i64),
+        ..default
+    };
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
         paths: args.paths.clone(),

@@ -134,6 +134,8 @@ pub struct Event {
     pub(super) is_settled: bool,
     pub(super) p0: f64,
     pub(super) counts: Counts,
+    /// The same up to the last refusal that counted: passes after the end do not water down its share.
+    counts_until: Counts,
     pub(super) passes: u64,
     pub(super) retries: u64,
     pub(super) per_minute_before: Option<f64>,
@@ -147,7 +149,12 @@ pub struct Event {
 /// How far an event is from its clear.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clearing {
+    /// Up to the last refusal that counted.
     pub(super) counts: Counts,
+    /// Trials since then.
+    pub(super) since_refusal: f64,
+    /// The least share that it is taken to have.
+    pub(super) least: f64,
     /// The share of refusals while it goes on, at least.
     pub(super) qa: f64,
     /// The share that is usual.
@@ -196,7 +203,7 @@ impl Event {
                 attempts: excursion.attempts - alarm.start.attempts,
                 refused: excursion.refused - alarm.start.refused,
             },
-            lost: excursion.bounced,
+            lost: excursion.bounced - alarm.start.bounced,
             deferred: 0,
             replies: excursion.replies.clone(),
             replies_at_onset: excursion.replies.clone(),
@@ -208,6 +215,7 @@ impl Event {
             is_settled: false,
             p0: excursion.p0,
             counts,
+            counts_until: counts,
             passes: (counts.n - counts.k) as u64,
             retries: 0,
             per_minute_before: None,
@@ -310,6 +318,7 @@ impl Event {
             self.clear_sum = (self.clear_sum - (qa / pc).ln()).max(0.0);
             if self.clear_sum <= 0.0 {
                 self.last_refused = now;
+                self.counts_until = self.counts;
             }
             if self.clear_sum < 3.45 {
                 self.since = None;
@@ -328,9 +337,23 @@ impl Event {
     }
 
     pub(super) fn clearing(&self) -> Clearing {
-        let qa = (0.6 * self.counts.share()).clamp(0.08, 0.9);
+        // What the refusals so far let expect of the next trial: less sure of itself the fewer they were, and the more
+        // trials have come since.
+        let Counts { n, k } = self.counts_until;
+        let expected = |n: f64| (k - 1.0) / (n + 1.0);
+        let least = (2.0 * self.p0).clamp(0.04, 0.9);
+        let qa = (0.6 * expected(n)).min(expected(self.counts.n)).clamp(least, 0.9);
         let pc = self.p0.max(0.01).min(qa / 2.0);
-        Clearing { counts: self.counts, qa, pc, sum: self.clear_sum, since: self.since }
+        let since_refusal = self.counts.n - n;
+        Clearing {
+            counts: self.counts_until,
+            since_refusal,
+            least,
+            qa,
+            pc,
+            sum: self.clear_sum,
+            since: self.since,
+        }
     }
 
     /// The place that it turned out to be about.

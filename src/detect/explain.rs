@@ -10,7 +10,7 @@ use crate::microsoft::Platform;
 use crate::record::Time;
 
 use super::event::{Event, Place};
-use super::key::{Alarm, Counts, Excursion, Key, SHARES, Step, gain};
+use super::key::{Alarm, Counts, Excursion, Key, NEARLY_ALL, PATIENT, SHARES, Step, Wait, gain};
 use super::onset::{Basis, Family};
 use super::resolve::resolve;
 use super::trial::{Names, Observation, content_order};
@@ -242,14 +242,24 @@ impl<N: Names> Teller<'_, N> {
         }
         self.rows(track.last.iter());
         let least = if n < 10.0 { 4 } else { 3 };
-        if let Some((q, sum)) = excursion.patience() {
+        if let Some((q, sum)) = excursion.patience_so_far().filter(|(_, sum)| *sum >= PATIENT) {
+            let (why, seconds) = if excursion.is_busy() {
+                ("\"Server busy\" blames nobody", Wait::Busy.seconds())
+            } else {
+                ("a part of one forest may be one front end", Wait::Part.seconds())
+            };
             self.line(&format!(
-                "  alarm     \"Server busy\" blames nobody: after 600 s new evidence at q = {q:.2} sums to {sum:.2}, \
-                 at least 4.6, at a refusal"
+                "  alarm     {why}: after {seconds} s new evidence at q = {q:.2} sums to {sum:.2}, at least {PATIENT}, \
+                 at a refusal"
             ));
         } else {
+            let nearly_all = if *family == Family::Block && matches!(place, Place::Forest(_)) {
+                format!("; nearly all refused, not half: {:.2} >= {NEARLY_ALL}", excursion.nearly_all())
+            } else {
+                String::new()
+            };
             self.line(&format!(
-                "  alarm     at a refusal, {:.0} refusals (at least {least}), {:.2} >= {:.2}",
+                "  alarm     at a refusal, {:.0} refusals (at least {least}), {:.2} >= {:.2}{nearly_all}",
                 excursion.counts.k,
                 alarm.evidence,
                 a.ln()
@@ -331,10 +341,13 @@ impl<N: Names> Teller<'_, N> {
         let time = |second: i64| Time::from_seconds(second).to_string();
         let since = clearing.since.map_or_else(|| "not set".to_owned(), time);
         self.line(&format!(
-            "\nClear: {k:.0} of {n:.0} trials inside refused; qa = clamp(0.6 x {:.3}, 0.08, 0.9) = {:.3}, pc = {:.4}",
-            clearing.counts.share(),
-            clearing.qa,
-            clearing.pc
+            "\nClear: {k:.0} of {n:.0} trials refused up to the last refusal that counted, {:.0} trials since",
+            clearing.since_refusal
+        ));
+        self.line(&format!(
+            "  qa = min(0.6 x ({k:.0} - 1) / ({n:.0} + 1), ({k:.0} - 1) / ({n:.0} + {:.0} + 1)), within {:.3} and 0.9, \
+             = {:.3}; pc = {:.4}",
+            clearing.since_refusal, clearing.least, clearing.qa, clearing.pc
         ));
         self.line(&format!(
             "  a refusal takes ln(qa / pc) = {:.3} from C, a pass adds ln((1 - pc) / (1 - qa)) = {:.3} (C at most 17.25)",

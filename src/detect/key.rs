@@ -1,13 +1,24 @@
 //! The statistic of one key: a baseline, and a mixture of CUSUMs while something is going on.
 
+use std::collections::VecDeque;
+
 use super::trial::LineRef;
 
 /// The shares of refusals that are looked for.
 pub(super) const SHARES: [f64; 4] = [0.08, 0.2, 0.45, 0.9];
 /// Above this many trials the baseline is halved, so that it can follow.
 const BASELINE_LIMIT: f64 = 20_000.0;
+/// Refusals of which the time is kept: an alarm rarely needs more.
+const LATE_LIMIT: usize = 16;
 /// Points of the hull that are kept.
 const HULL_LIMIT: usize = 48;
+
+/// New evidence that makes an onset of an alarm that must last.
+pub(super) const PATIENT: f64 = 4.6;
+/// New evidence that drops it.
+const OUT_OF_PATIENCE: f64 = -2.3;
+/// Evidence that nearly all is refused, not half of it, as a front end with a stale list does: eight refusals in a row.
+pub(super) const NEARLY_ALL: f64 = 4.6;
 
 /// Trials and refusals.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,6 +67,7 @@ pub(super) struct Candidate {
     /// The same in attempts, for the event's tally.
     pub(super) attempts: u64,
     pub(super) refused: u64,
+    pub(super) bounced: u64,
 }
 
 /// From the first refusal while all sums are 0 until all are 0 again.
@@ -67,19 +79,47 @@ pub(super) struct Excursion {
     pub(super) attempts: u64,
     pub(super) refused: u64,
     pub(super) bounced: u64,
+    /// Smaller shares are not looked for.
+    pub(super) smallest: f64,
     /// The platform's running counts just before the first refusal.
     pub(super) platform_before: Counts,
     /// Reply ids and how often, at most 16.
     pub(super) replies: Vec<(u32, u64)>,
     sums: [f64; 4],
+    /// The same for nearly all against half of it.
+    nearly_all: f64,
     hull: Vec<Candidate>,
-    /// Busy needs patience: what new evidence has come since.
+    /// The last refusals: their second, and the counts after them.
+    late: VecDeque<(i64, Counts)>,
+    /// What new evidence has come since an alarm that must last.
     patience: Option<Patience>,
+}
+
+/// How long an alarm must last before it is an onset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    None,
+    /// "Server busy" blames nobody, and is over in minutes.
+    Busy,
+    /// A part of one forest: a front end of it whose list is stale, as a rule for half an hour.
+    Part,
+}
+
+impl Wait {
+    /// Seconds before new evidence is summed.
+    pub(super) fn seconds(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Busy => 600,
+            Self::Part => 1800,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Patience {
-    start: i64,
+    /// When new evidence begins to be summed.
+    from: i64,
     q: f64,
     sum: f64,
 }
@@ -113,8 +153,10 @@ pub(super) struct Level {
     pub(super) floor: f64,
     /// ln A.
     pub(super) threshold: f64,
-    /// Seconds until a busy candidate is looked at.
-    pub(super) patience: i64,
+    /// Smaller shares are not looked for.
+    pub(super) smallest: f64,
+    /// A key of a forest, where a part that is refused must last.
+    pub(super) waits_for_part: bool,
 }
 
 /// An alarm, with the likeliest change point.
@@ -170,12 +212,12 @@ impl Key {
                 return None;
             }
             let p0 = usual_share(self.baseline, level.floor);
-            self.excursion = Some(Box::new(Excursion::new(p0, step.platform_before)));
+            self.excursion = Some(Box::new(Excursion::new(p0, level.smallest, step.platform_before)));
         }
         let known = self.baseline.n;
         let excursion = self.excursion.as_mut()?;
         excursion.take(step);
-        if excursion.sums.iter().all(|s| *s <= 0.0) || excursion.lost_patience(step, level) {
+        if excursion.sums.iter().all(|s| *s <= 0.0) || excursion.lost_patience(step) {
             self.close();
             return None;
         }
@@ -188,28 +230,26 @@ impl Key {
             return None;
         }
         let start = excursion.change_point();
-        if excursion.busy * 2.0 >= excursion.counts.k {
-            let patience =
-                excursion.patience.get_or_insert(Patience { start: start.second, q: 0.0, sum: 0.0 });
-            if patience.q == 0.0 {
-                let (n, k) = (excursion.counts.n - start.n, excursion.counts.k - start.k);
-                patience.q = (k / n).clamp(0.1, 0.9);
+        let wait = excursion.wait(level);
+        if wait == Wait::None {
+            if evidence < level.threshold {
+                return None;
             }
-            if patience.sum < 4.6 {
+        } else {
+            if excursion.patience(&start, wait).sum < PATIENT {
                 return None;
             }
             evidence = evidence.max(level.threshold);
-        } else if evidence < level.threshold {
-            return None;
         }
         Some(Alarm { start, evidence })
     }
 }
 
 impl Excursion {
-    fn new(p0: f64, platform_before: Counts) -> Self {
+    fn new(p0: f64, smallest: f64, platform_before: Counts) -> Self {
         Self {
             p0,
+            smallest,
             counts: Counts::default(),
             busy: 0.0,
             attempts: 0,
@@ -218,7 +258,9 @@ impl Excursion {
             platform_before,
             replies: Vec::new(),
             sums: [0.0; 4],
+            nearly_all: 0.0,
             hull: Vec::new(),
+            late: VecDeque::new(),
             patience: None,
         }
     }
@@ -230,7 +272,29 @@ impl Excursion {
 
     /// The shares that are far enough from the usual one.
     pub(super) fn looks_for(&self, q: f64) -> bool {
-        q >= 2.0 * self.p0 || (q == 0.9 && q > self.p0)
+        q >= self.smallest && (q >= 2.0 * self.p0 || (q == 0.9 && q > self.p0))
+    }
+
+    /// Half of the refusals or more say only that the server is busy.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy * 2.0 >= self.counts.k
+    }
+
+    /// Whether an alarm must last.
+    pub(super) fn wait(&self, level: Level) -> Wait {
+        if self.is_busy() {
+            Wait::Busy
+        } else if level.waits_for_part && self.nearly_all < NEARLY_ALL {
+            Wait::Part
+        } else {
+            Wait::None
+        }
+    }
+
+    /// A retry of a message that has counted: it is in the tallies only.
+    pub(super) fn take_retry(&mut self, attempts: u32, refused: u32) {
+        self.attempts += u64::from(attempts);
+        self.refused += u64::from(refused);
     }
 
     fn take(&mut self, step: &Step) {
@@ -242,6 +306,7 @@ impl Excursion {
                 k: self.counts.k,
                 attempts: self.attempts,
                 refused: self.refused,
+                bounced: self.bounced,
             });
             self.counts.k += 1.0;
             self.busy += f64::from(u8::from(step.busy));
@@ -251,6 +316,14 @@ impl Excursion {
         }
         self.counts.n += 1.0;
         self.attempts += u64::from(step.attempts);
+        if step.refused {
+            if self.late.len() >= LATE_LIMIT {
+                self.late.pop_front();
+            }
+            self.late.push_back((step.second, self.counts));
+        }
+        let nearly_all = if step.refused { 0.9 / 0.5_f64 } else { 0.1 / 0.5 };
+        self.nearly_all = (self.nearly_all + nearly_all.ln()).max(0.0);
         let p0 = self.p0;
         for (at, q) in SHARES.into_iter().enumerate() {
             if self.looks_for(q) {
@@ -260,15 +333,30 @@ impl Excursion {
         }
     }
 
+    /// The wait that an alarm begins, or has begun. What has come after its time counts, also where the alarm came late.
+    fn patience(&mut self, start: &Candidate, wait: Wait) -> Patience {
+        let since = self.counts.minus(Counts { n: start.n, k: start.k });
+        let from = start.second + wait.seconds();
+        let fresh = || {
+            let q = since.share().clamp(0.1, 0.9);
+            let early = self.late.iter().rfind(|(second, _)| *second < from).map(|(_, counts)| *counts);
+            let new = early.map_or(since, |early| self.counts.minus(early));
+            let passes = new.n - new.k;
+            let sum = new.k * (q / self.p0).ln() + passes * ((1.0 - q) / (1.0 - self.p0)).ln();
+            Patience { from, q, sum }
+        };
+        *self.patience.get_or_insert_with(fresh)
+    }
+
     /// Sums what came after the time of patience; true when the candidate is to be dropped.
-    fn lost_patience(&mut self, step: &Step, level: Level) -> bool {
+    fn lost_patience(&mut self, step: &Step) -> bool {
         let p0 = self.p0;
         let Some(patience) = &mut self.patience else { return false };
-        if step.second - patience.start >= level.patience {
+        if step.second >= patience.from {
             let q = patience.q.max(p0 * 1.5).min(0.95);
             patience.sum += if step.refused { (q / p0).ln() } else { ((1.0 - q) / (1.0 - p0)).ln() };
         }
-        patience.sum <= -2.3
+        patience.sum <= OUT_OF_PATIENCE
     }
 
     /// ln of the mean over the shares of exp(sum).
@@ -299,7 +387,7 @@ impl Excursion {
     }
 
     /// Where the refusals likeliest began.
-    fn change_point(&self) -> Candidate {
+    pub(super) fn change_point(&self) -> Candidate {
         let mut best = (f64::NEG_INFINITY, self.hull[0]);
         for candidate in &self.hull {
             if let Some(score) = self.score(candidate)
@@ -329,8 +417,18 @@ impl Excursion {
         self.sums
     }
 
-    /// Of a busy candidate the share that is looked for, and the new evidence.
-    pub(super) fn patience(&self) -> Option<(f64, f64)> {
+    /// Evidence that nearly all is refused, not half of it.
+    pub(super) fn nearly_all(&self) -> f64 {
+        self.nearly_all
+    }
+
+    /// Has lasted long enough.
+    pub(super) fn is_patient(&self) -> bool {
+        self.patience.is_some_and(|p| p.sum >= PATIENT)
+    }
+
+    /// Of an alarm that must last the share that is looked for, and the new evidence.
+    pub(super) fn patience_so_far(&self) -> Option<(f64, f64)> {
         self.patience.map(|p| (p.q, p.sum))
     }
 }
@@ -366,7 +464,8 @@ mod tests {
         (a - b).abs() < by
     }
 
-    const LEVEL: Level = Level { floor: 0.002, threshold: 12.611_537_753_638_338, patience: 600 };
+    const LEVEL: Level =
+        Level { floor: 0.002, threshold: 12.611_537_753_638_338, smallest: 0.08, waits_for_part: false };
 
     #[test]
     fn the_worked_example_refusals_in_a_row() {

@@ -22,7 +22,7 @@ pub use event::{Attempts, Event, Place, PlaceTally, Scope};
 pub use explain::explain;
 pub use link::{OtherProviders, link};
 pub use onset::{
-    Backoff, Basis, ChangeKind, Family, FirstLine, Onset, OnsetChange, OnsetStatus, Reading, Spread,
+    Backoff, Basis, ChangeKind, Family, FirstLine, Onset, OnsetChange, OnsetStatus, Reading, Slowing, Spread,
     Takeover, Tally,
 };
 pub use resolve::resolve;
@@ -39,6 +39,8 @@ pub struct Settings {
     pub alpha: f64,
     /// Seconds without an attempt after which an active event is "untried".
     pub untried_after: i64,
+    /// The smallest share of refusals that is looked for.
+    pub smallest_share: f64,
     /// Seconds of accepted mail that a clear needs.
     pub clear_after: i64,
     /// A stated refusal is an onset where fewer attempts than this were made in the last day.
@@ -50,7 +52,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { alpha: 0.01, untried_after: 3600, clear_after: 600, stated_below: 20, tenant_messages: 5.0 }
+        Self {
+            alpha: 0.01,
+            smallest_share: 0.08,
+            untried_after: 3600,
+            clear_after: 600,
+            stated_below: 20,
+            tenant_messages: 5.0,
+        }
     }
 }
 

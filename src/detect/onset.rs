@@ -137,3 +137,64 @@ pub struct Onset {
     pub backoff: Option<Backoff>,
     pub takeover: Option<Takeover>,
 }
+
+/// Whether the sender slowed down after the first deferral of a throttle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slowing {
+    Yes,
+    No,
+}
+
+impl Slowing {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Yes => "slowed down",
+            Self::No => "throttled, not slowing",
+        }
+    }
+}
+
+impl Onset {
+    /// Of a throttle, where the rates before and after are known.
+    pub fn slowing(&self) -> Option<Slowing> {
+        if self.family != Family::Throttle {
+            return None;
+        }
+        let backoff = self.backoff?;
+        let (before, after) = (backoff.per_minute_before?, backoff.per_minute_after?);
+        // A tenth less is no slowing, but chance.
+        Some(if after < 0.9 * before { Slowing::Yes } else { Slowing::No })
+    }
+
+    /// The back-off audit of a throttle in words: whether the sender slowed down, and the rate that was let through.
+    pub fn backoff_words(&self) -> Option<String> {
+        if self.family != Family::Throttle {
+            return None;
+        }
+        let backoff = self.backoff?;
+        let mut parts = Vec::new();
+        if let (Some(slowing), Some(before), Some(after)) =
+            (self.slowing(), backoff.per_minute_before, backoff.per_minute_after)
+        {
+            let words = slowing.words();
+            parts.push(format!("{words}: {} attempts a minute, {} before", rate(after), rate(before)));
+        }
+        if let Some(accepted) = backoff.accepted_per_minute.filter(|accepted| *accepted > 0.0) {
+            parts.push(format!("{} a minute were accepted: the number to set as limit", rate(accepted)));
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// How many of the datacenters that refused accept again.
+    pub fn recovery_words(&self) -> Option<String> {
+        let accept = self.spread.iter().filter(|s| s.first_accepted.is_some()).count();
+        let all = self.spread.len();
+        (all > 1 && (accept > 0 || self.status == OnsetStatus::Active))
+            .then(|| format!("{accept} of {all} datacenters accept again"))
+    }
+}
+
+/// Attempts a minute: one digit more where they are few.
+fn rate(a_minute: f64) -> String {
+    if a_minute < 1.0 { format!("{a_minute:.2}") } else { format!("{a_minute:.1}") }
+}

@@ -8,7 +8,7 @@ use crate::microsoft::{Platform, Signal};
 
 use super::event::{Attempts, Effect, Event, Place};
 use super::explain::{Came, Finding, Gain, Trace};
-use super::key::{Alarm, Counts, Key, Level, Step};
+use super::key::{Alarm, Counts, Excursion, Key, Level, Step, Wait};
 use super::onset::Family;
 use super::trial::{Observation, Trial, group};
 use super::{Change, ChangeKind, Settings};
@@ -21,6 +21,8 @@ const WEEK: i64 = 7 * DAY;
 const RETRIES: usize = 8192;
 /// Kinds of reply of which the cause is remembered.
 const CAUSES: usize = 1024;
+/// Minutes of a place that are remembered: an hour before an event that was decided three hours after it began.
+const MINUTES: i64 = 240;
 /// Seconds of a slot of the volume's history.
 pub(super) const SLOT: i64 = 600;
 
@@ -56,6 +58,38 @@ impl Recent {
     }
 }
 
+/// Attempts at a place by the minute, of the last hours.
+#[derive(Clone, Debug, Default)]
+struct Minutes {
+    /// From when on it has been counted.
+    since: i64,
+    counts: VecDeque<(i64, u32)>,
+}
+
+impl Minutes {
+    fn new(second: i64) -> Self {
+        Self { since: second.div_euclid(60), counts: VecDeque::new() }
+    }
+
+    fn add(&mut self, second: i64, attempts: u32) {
+        let minute = second.div_euclid(60);
+        while self.counts.front().is_some_and(|(m, _)| *m < minute - MINUTES) {
+            self.counts.pop_front();
+        }
+        match self.counts.back_mut() {
+            Some((last, count)) if *last == minute => *count += attempts,
+            _ => self.counts.push_back((minute, attempts)),
+        }
+    }
+
+    /// Attempts in these minutes, and how many of the minutes are remembered.
+    fn between(&self, from: i64, until: i64) -> (u64, i64) {
+        let from = from.max(self.since);
+        let inside = self.counts.iter().filter(|(m, _)| (from..until).contains(m));
+        (inside.map(|(_, n)| u64::from(*n)).sum(), (until - from).max(0))
+    }
+}
+
 /// Passes of a place, before it has a key.
 #[derive(Clone, Copy, Debug, Default)]
 struct Passes {
@@ -63,10 +97,21 @@ struct Passes {
     day: i32,
     today: u32,
     yesterday: u32,
+    hour: i32,
+    /// Attempts in this hour and in the one before.
+    this_hour: u32,
+    last_hour: u32,
 }
 
 impl Passes {
-    fn add(&mut self, second: i64) {
+    fn add(&mut self, second: i64, attempts: u32) {
+        let hour = second.div_euclid(3600) as i32;
+        if hour != self.hour {
+            self.last_hour = if hour == self.hour + 1 { self.this_hour } else { 0 };
+            self.this_hour = 0;
+            self.hour = hour;
+        }
+        self.this_hour = self.this_hour.saturating_add(attempts);
         let day = second.div_euclid(DAY) as i32;
         if day != self.day {
             self.yesterday = if day == self.day + 1 { self.today } else { 0 };
@@ -74,7 +119,18 @@ impl Passes {
             self.day = day;
         }
         self.n = self.n.saturating_add(1);
-        self.today = self.today.saturating_add(1);
+        self.today = self.today.saturating_add(attempts);
+    }
+
+    /// About how many attempts in the 60 minutes before: the last hour's share of them is taken as even.
+    fn hour_before(&self, second: i64) -> f64 {
+        let left = 1.0 - second.rem_euclid(3600) as f64 / 3600.0;
+        let (this, last) = match second.div_euclid(3600) - i64::from(self.hour) {
+            0 => (self.this_hour, self.last_hour),
+            1 => (0, self.this_hour),
+            _ => (0, 0),
+        };
+        f64::from(this) + f64::from(last) * left
     }
 
     /// About how many in the 24 hours before: yesterday's share of them is taken as even.
@@ -121,7 +177,8 @@ pub(super) struct Source {
     /// By reply, the list behind it.
     causes: Map<u32, u32>,
     pub(super) history: Vec<Slot>,
-    minutes: VecDeque<(i64, Platform, u32)>,
+    /// Of platforms and forests from the beginning, of the many domains once they were refused.
+    minutes: Map<Place, Minutes>,
     /// Boxed, for most sources never have one.
     pub(super) events: Vec<Box<Event>>,
     active: Vec<usize>,
@@ -148,7 +205,7 @@ impl Source {
             deferred_order: VecDeque::new(),
             causes: Map::default(),
             history: Vec::new(),
-            minutes: VecDeque::new(),
+            minutes: Map::default(),
             events: Vec::new(),
             active: Vec::new(),
             changes: Vec::new(),
@@ -229,6 +286,9 @@ impl Source {
         }
         let (places, count) = places_of(o);
         let places = &places[..count];
+        for place in places {
+            self.count_minute(*place, trial);
+        }
         match o.signal {
             Signal::Block => self.series(Family::Block, places, trial, true, true, settings),
             Signal::Throttle | Signal::Busy => {
@@ -239,18 +299,19 @@ impl Source {
                 self.series(Family::Block, places, trial, false, true, settings);
                 self.series(Family::Throttle, places, trial, false, true, settings);
                 for place in places {
-                    self.count_pass(*place, o.second);
+                    self.count_pass(*place, trial);
                 }
             }
             Signal::Skip => {}
         }
         if o.platform == Platform::Consumer && o.sender_domain != 0 {
             let sender = Place::Sender(o.sender_domain);
+            self.count_minute(sender, trial);
             if o.signal == Signal::Auth {
                 self.series(Family::Auth, &[sender], trial, true, true, settings);
             } else if o.signal == Signal::Pass {
                 self.series(Family::Auth, &[sender], trial, false, true, settings);
-                self.count_pass(sender, o.second);
+                self.count_pass(sender, trial);
             }
         }
     }
@@ -275,10 +336,10 @@ impl Source {
         counts
     }
 
-    fn count_pass(&mut self, place: Place, second: i64) {
-        self.passes.entry(place).or_default().add(second);
+    fn count_pass(&mut self, place: Place, trial: &Trial) {
+        self.passes.entry(place).or_default().add(trial.of.second, trial.attempts);
         if self.passes.len() + self.keys.len() > self.fold_at {
-            self.fold(second);
+            self.fold(trial.of.second);
         }
     }
 
@@ -296,6 +357,12 @@ impl Source {
         let keys = &self.keys;
         self.recent
             .retain(|id, _| keys.contains_key(id) || matches!(id.1, Place::Platform(_) | Place::Forest(_)));
+        self.minutes.retain(|place, _| {
+            !matches!(place, Place::Domain(_) | Place::Sender(_))
+                || [Family::Block, Family::Throttle, Family::Auth]
+                    .iter()
+                    .any(|family| keys.contains_key(&(*family, *place)))
+        });
         let today = now.div_euclid(DAY);
         self.passes.retain(|place, passes| {
             today - i64::from(passes.day) < 28 || !matches!(place, Place::Domain(_) | Place::Sender(_))
@@ -352,14 +419,20 @@ impl Source {
             let refused = if refused { u64::from(trial.refused) } else { 0 };
             recent.add(trial.of.second, u64::from(trial.attempts), refused);
         }
-        if !counts || in_rate_event {
+        if in_rate_event {
             return;
         }
-        let level = Level {
-            floor: floor(family),
-            threshold: self.threshold(trial.of.second, settings),
-            patience: 600,
-        };
+        if !counts {
+            for place in places {
+                if let Some(excursion) =
+                    self.keys.get_mut(&(family, *place)).and_then(|key| key.excursion.as_deref_mut())
+                {
+                    excursion.take_retry(trial.attempts, trial.refused);
+                }
+            }
+            return;
+        }
+        let level = self.level(family, places[0], trial.of.second, settings);
         let step = Step {
             second: trial.of.second,
             refused,
@@ -388,6 +461,7 @@ impl Source {
                 let Some(key) = self.keys.get_mut(&id) else { continue };
                 key
             };
+            let level = Level { waits_for_part: waits_for_part(family, *place), ..level };
             let raised = key.step(&step, level);
             if let Some(trace) = &mut self.trace {
                 trace.took(family, *place, key, &step);
@@ -398,6 +472,15 @@ impl Source {
         }
         if let Some((place, alarm)) = alarm {
             self.alarm(family, place, &alarm, trial, settings);
+        }
+    }
+
+    fn level(&self, family: Family, place: Place, now: i64, settings: &Settings) -> Level {
+        Level {
+            floor: floor(family),
+            threshold: self.threshold(now, settings),
+            smallest: settings.smallest_share,
+            waits_for_part: waits_for_part(family, place),
         }
     }
 
@@ -487,7 +570,7 @@ impl Source {
             bounced: false,
             platform_before,
         };
-        let level = Level { floor: usual, threshold: f64::INFINITY, patience: 600 };
+        let level = Level { floor: usual, threshold: f64::INFINITY, smallest: 0.0, waits_for_part: false };
         key.step(&step, level);
         let Some(excursion) = &key.excursion else { return };
         let alarm = Alarm { start: excursion.start(), evidence: 0.0 };
@@ -499,7 +582,6 @@ impl Source {
 
     fn begin(&mut self, mut event: Event, trial: &Trial) {
         let place = event.scope.0[0];
-        let platform = place.platform();
         if event.basis == super::onset::Basis::Stated {
             event.account(trial, true);
         } else {
@@ -512,7 +594,7 @@ impl Source {
             if event.basis == super::onset::Basis::Stated { Attempts::default() } else { event.during };
         event.before.attempts = event.before.attempts.saturating_sub(inside.attempts);
         event.before.refused = event.before.refused.saturating_sub(inside.refused);
-        event.per_minute_before = self.per_minute(platform, event.start - 3600, event.start);
+        event.per_minute_before = self.per_minute(place, event.start - 3600, event.start);
         self.events.push(Box::new(event));
         let at = self.events.len() - 1;
         self.active.push(at);
@@ -522,17 +604,24 @@ impl Source {
     /// Finds the narrowest scope that explains an alarm; then it is a new event, or an active one grows.
     fn alarm(&mut self, family: Family, place: Place, alarm: &Alarm, trial: &Trial, settings: &Settings) {
         let platform = place.platform();
-        if family == Family::Throttle && self.is_one_tenant(place, settings) {
+        if family == Family::Throttle && self.is_one_tenant(place, alarm, settings) {
             return;
         }
         let (scope, gains) = self.scope_of(family, place);
+        if scope != place && self.is_part_of_a_forest(family, scope, trial.of.second, settings) {
+            return;
+        }
         let trials_a_day = self.trials_a_day(trial.of.second);
         let running = trials_a_day * 3.0;
         let ratio = (alarm.evidence.exp() / running).max(1.0);
         let confidence = (1.0 - 1.0 / ratio).clamp(0.0, 0.9999);
         let Some(key) = self.keys.get(&(family, place)) else { return };
         let Some(excursion) = key.excursion.as_deref() else { return };
-        let mut event = Event::new(self.id, family, scope, alarm, excursion, trial.of.second, confidence);
+        // Another scope counts from its own start.
+        let own = (scope != place).then(|| self.excursion(family, scope)).flatten();
+        let (start, of_scope) = own.map_or((alarm.start, excursion), |own| (own.change_point(), own));
+        let began = Alarm { start, ..*alarm };
+        let mut event = Event::new(self.id, family, scope, &began, of_scope, trial.of.second, confidence);
         let finding = self.trace.is_some().then(|| Finding {
             family,
             place,
@@ -626,14 +715,18 @@ impl Source {
         }
     }
 
+    fn excursion(&self, family: Family, place: Place) -> Option<&Excursion> {
+        self.keys.get(&(family, place))?.excursion.as_deref()
+    }
+
     /// Too few messages, nearly all to one tenant; the alarm comes again with the next one.
-    fn is_one_tenant(&self, place: Place, settings: &Settings) -> bool {
-        let Some(all) = self.keys.get(&(Family::Throttle, place)).and_then(|k| k.excursion.as_deref()) else {
-            return false;
-        };
-        let few = |k: f64| k >= 0.9 * all.counts.k && k < settings.tenant_messages;
+    fn is_one_tenant(&self, place: Place, alarm: &Alarm, settings: &Settings) -> bool {
+        let Some(all) = self.excursion(Family::Throttle, place) else { return false };
+        // What was refused before the likeliest start is another story.
+        let since = all.counts.k - alarm.start.k;
+        let few = |k: f64| k >= 0.9 * since && since < settings.tenant_messages;
         match place {
-            Place::Domain(_) => few(all.counts.k),
+            Place::Domain(_) => few(since),
             Place::Platform(Platform::M365) => self.keys.iter().any(|((family, p), key)| {
                 *family == Family::Throttle
                     && matches!(p, Place::Domain(_))
@@ -641,6 +734,12 @@ impl Source {
             }),
             _ => false,
         }
+    }
+
+    /// An alarm of the platform that one forest explains, while that forest's own alarm has still to last.
+    fn is_part_of_a_forest(&self, family: Family, scope: Place, now: i64, settings: &Settings) -> bool {
+        let level = self.level(family, scope, now, settings);
+        self.excursion(family, scope).is_some_and(|e| e.wait(level) == Wait::Part && !e.is_patient())
     }
 
     fn seed_places(&self, event: &mut Event, platform: Platform) {
@@ -668,7 +767,7 @@ impl Source {
     fn scope_of(&self, family: Family, place: Place) -> (Place, Vec<Gain>) {
         let platform = place.platform();
         let whole = Place::Platform(platform);
-        let excursion = |place| self.keys.get(&(family, place)).and_then(|key| key.excursion.as_deref());
+        let excursion = |place| self.excursion(family, place);
         let gain = match place {
             Place::Sender(_) => return (place, Vec::new()),
             Place::Forest(_) | Place::Domain(_) => excursion(place).map(|inside| {
@@ -722,31 +821,38 @@ impl Source {
                 });
             }
         }
-        let minute = o.second.div_euclid(60);
-        while self.minutes.front().is_some_and(|(m, _, _)| *m < minute - 240) {
-            self.minutes.pop_front();
-        }
-        match self.minutes.iter_mut().rev().take_while(|m| m.0 == minute).find(|m| m.1 == o.platform) {
-            Some(found) => found.2 += trial.attempts,
-            None => self.minutes.push_back((minute, o.platform, trial.attempts)),
-        }
     }
 
-    /// Attempts a minute on a platform between two moments, as far as remembered.
-    fn per_minute(&self, platform: Platform, from: i64, until: i64) -> Option<f64> {
-        let first = self.minutes.front()?.0;
-        let from = from.div_euclid(60).max(first);
-        let until = until.div_euclid(60);
-        if until <= from {
-            return None;
+    /// Counts the attempts of places by the minute.
+    fn count_minute(&mut self, place: Place, trial: &Trial) {
+        let (second, attempts) = (trial.of.second, trial.attempts);
+        if let Some(minutes) = self.minutes.get_mut(&place) {
+            return minutes.add(second, attempts);
         }
-        let sum: u64 = self
-            .minutes
-            .iter()
-            .filter(|(m, p, _)| *p == platform && (from..until).contains(m))
-            .map(|(_, _, n)| u64::from(*n))
-            .sum();
-        Some(sum as f64 / (until - from) as f64)
+        let is_many = matches!(place, Place::Domain(_) | Place::Sender(_));
+        if is_many && trial.of.signal == Signal::Pass {
+            return;
+        }
+        let mut minutes = Minutes::new(self.first.unwrap_or(second));
+        // What came before is known by the hour.
+        let before = self.passes.get(&place).filter(|_| is_many).map_or(0.0, |p| p.hour_before(second));
+        let minute = second.div_euclid(60);
+        for at in 0..60 {
+            let until = |at: i64| (before * at as f64 / 60.0).round() as u32;
+            let attempts = until(at + 1) - until(at);
+            if attempts > 0 {
+                minutes.counts.push_back((minute - 60 + at, attempts));
+            }
+        }
+        minutes.add(second, attempts);
+        self.minutes.insert(place, minutes);
+    }
+
+    /// Attempts a minute at a place between two moments, as far as remembered.
+    fn per_minute(&self, place: Place, from: i64, until: i64) -> Option<f64> {
+        let (attempts, minutes) =
+            self.minutes.get(&place)?.between(from.div_euclid(60), until.div_euclid(60));
+        (minutes > 0).then(|| attempts as f64 / minutes as f64)
     }
 
     /// Attempts a minute inside an event.
@@ -755,6 +861,11 @@ impl Source {
         let minutes = (event.last_attempt - event.start) as f64 / 60.0;
         (minutes >= 1.0).then(|| event.during.attempts as f64 / minutes)
     }
+}
+
+/// Whether a part of this place must be refused for long: a forest has many front ends, each with a list of its own.
+fn waits_for_part(family: Family, place: Place) -> bool {
+    family == Family::Block && matches!(place, Place::Forest(_))
 }
 
 /// The least share of refusals that counts as usual.

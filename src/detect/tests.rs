@@ -583,7 +583,8 @@ fn the_worked_example_is_shown_step_by_step() {
         "3 refusals (at least 3), 17.07 >= 12.61",
         "3 of 3 refused since",
         "scope     the consumer platform",
-        "\nClear: 3 of 3 trials inside refused; qa = clamp(0.6 x 1.000, 0.08, 0.9) = 0.600, pc = 0.0100",
+        "\nClear: 3 of 3 trials refused up to the last refusal that counted, 0 trials since",
+        "qa = min(0.6 x (3 - 1) / (3 + 1), (3 - 1) / (3 + 0 + 1)), within 0.040 and 0.9, = 0.300; pc = 0.0100",
         "C = 0.00, since: not set",
     ] {
         assert!(text.contains(part), "{part:?} in {text}");
@@ -609,7 +610,7 @@ fn the_arithmetic_tells_scope_clear_and_microsofts_words() {
     let end = begin + 4 * 3600;
     let onset = mail.detect(end).onsets.remove(0);
     let text = explain(&mut mail.list, &Test, Settings::default(), end, &onset.id).expect("explained");
-    assert!(text.contains("gain      only the datacenters nam11: inside 3 of "), "{text}");
+    assert!(text.contains("gain      only the datacenters nam11: inside 8 of 8 "), "{text}");
     assert!(text.contains("scope     the datacenters nam11"), "{text}");
     assert!(text.contains(&format!(": cleared {};", onset.cleared_at.expect("cleared"))), "{text}");
 
@@ -622,4 +623,129 @@ fn the_arithmetic_tells_scope_clear_and_microsofts_words() {
         "{text}"
     );
     assert!(!text.contains("Alarm"), "{text}");
+}
+
+#[test]
+fn a_forest_that_refuses_a_part_must_last() {
+    // From the fourth day on half of what goes to one forest is refused, in turns.
+    let part = |length: i64| {
+        let mut mail = Mail::default();
+        let begin = T0 + 3 * DAY;
+        mail.steady(T0, begin + 6 * 3600, 40_000, pass);
+        let mut turn = 0;
+        for o in mail.list.iter_mut().filter(|o| (begin..begin + length).contains(&o.second) && o.forest == 2)
+        {
+            turn += 1;
+            if turn % 4 < 2 {
+                (o.signal, o.reply, o.outcome) = (Signal::Block, 1, Outcome::Bounced);
+            }
+        }
+        (mail.detect(begin + 6 * 3600), begin)
+    };
+    assert!(part(1800).0.onsets.is_empty(), "half an hour: a front end with a stale list");
+    let (found, begin) = part(3 * 3600);
+    assert_eq!(found.onsets.len(), 1);
+    assert_eq!(found.onsets[0].datacenters, Some(vec!["nam11".to_owned()]));
+    let waited = found.onsets[0].decided_at.seconds - begin;
+    assert!((1800..2400).contains(&waited), "{waited}");
+    assert_eq!(found.onsets[0].status, OnsetStatus::Cleared);
+}
+
+#[test]
+fn three_attempts_in_a_month_are_no_statistic() {
+    let mut mail = Mail::default();
+    for i in 0..3 {
+        mail.add(T0 + i * 10 * DAY, Signal::Block);
+    }
+    assert!(mail.detect(T0 + 30 * DAY).onsets.is_empty());
+}
+
+#[test]
+fn a_few_refusals_clear_more_slowly_than_many() {
+    let passes_until_clear = |refusals: i64| {
+        let mut mail = Mail::default();
+        let begin = T0 + 3 * DAY;
+        mail.steady(T0, begin, 1440, pass);
+        mail.steady(begin, begin + refusals * 60, 1440, block);
+        let end = begin + refusals * 60;
+        mail.steady(end, end + DAY, 1440, pass);
+        let onset = mail.detect(end + DAY).onsets.remove(0);
+        (onset.cleared_at.expect("cleared").seconds - end) / 60
+    };
+    let (few, many) = (passes_until_clear(4), passes_until_clear(40));
+    assert!(few > 30 && few < 120 && many < 25, "{few} {many}");
+}
+
+#[test]
+fn the_back_off_audit_counts_the_scope_alone() {
+    // A hundred a minute to the platform, of which one forest has a quarter, and the sender does not slow down.
+    let audit = |slower: bool| {
+        let mut mail = Mail::default();
+        let begin = T0 + DAY;
+        mail.steady(begin - 7200, begin + 3600, 86_400, pass);
+        for o in mail.list.iter_mut().filter(|o| o.second >= begin && o.forest == 1) {
+            (o.signal, o.reply, o.outcome) = (Signal::Throttle, 1, Outcome::Deferred);
+        }
+        mail.list.retain(|o| !slower || o.second < begin + 60 || o.forest != 1 || o.second % 40 == 3);
+        mail.detect(begin + 3600).onsets.remove(0)
+    };
+    let same = audit(false);
+    assert_eq!(same.datacenters, Some(vec!["nam10".to_owned()]));
+    let backoff = same.backoff.expect("audited");
+    let (before, after) =
+        (backoff.per_minute_before.expect("known"), backoff.per_minute_after.expect("known"));
+    assert!((before - 15.0).abs() < 0.1 && (after - 15.0).abs() < 0.1, "{before} {after}");
+    assert_eq!(same.slowing(), Some(Slowing::No));
+    assert!(same.backoff_words().expect("said").contains("throttled, not slowing"));
+    let slower = audit(true);
+    assert_eq!(slower.slowing(), Some(Slowing::Yes));
+    assert!(!slower.backoff_words().expect("said").contains("not slowing"));
+}
+
+#[test]
+fn a_tenants_minutes_before_its_first_refusal_are_known() {
+    let mut mail = Mail::default();
+    let begin = T0 + DAY + 1800;
+    for i in 0..400 {
+        let second = begin - 6000 + i * 30;
+        let o = mail.add(second, if second >= begin { Signal::Block } else { Signal::Pass });
+        (o.platform, o.forest, o.domain) = (Platform::M365, 0, 2);
+        let o = mail.add(second + 1, Signal::Pass);
+        (o.platform, o.forest, o.domain) = (Platform::M365, 0, 1);
+    }
+    let onset = mail.detect(begin + DAY).onsets.remove(0);
+    assert_eq!(onset.domain.as_deref(), Some("c.example"));
+    let backoff = onset.backoff.expect("audited");
+    assert!((backoff.per_minute_before.expect("known") - 2.0).abs() < 0.1, "{backoff:?}");
+    assert!((backoff.per_minute_after.expect("known") - 2.0).abs() < 0.1, "{backoff:?}");
+}
+
+#[test]
+fn recovery_is_told_forest_by_forest() {
+    let mut mail = Mail::default();
+    let begin = T0 + 3 * DAY;
+    mail.steady(T0, begin, 4000, pass);
+    mail.steady(begin, begin + 3600, 4000, block);
+    for (i, o) in (0..80).zip(0..) {
+        let forest = 1 + (i % 4) as u32;
+        let signal = if forest == 2 { Signal::Block } else { Signal::Pass };
+        mail.add(begin + 3600 + o * 20, signal).forest = forest;
+    }
+    let onset = mail.detect(begin + DAY).onsets.remove(0);
+    assert_eq!(onset.recovery_words().as_deref(), Some("3 of 4 datacenters accept again"));
+}
+
+#[test]
+fn a_share_too_small_to_matter_is_not_looked_for() {
+    let found =
+        |smallest_share: f64| {
+            let mut mail = Mail::default();
+            mail.steady(T0, T0 + 3 * DAY, 8000, pass);
+            mail.steady(T0 + 3 * DAY, T0 + 4 * DAY, 8000, |i| {
+                if i % 13 == 0 { Signal::Block } else { Signal::Pass }
+            });
+            let settings = Settings { smallest_share, ..Settings::default() };
+            detect(&mut mail.list, &Test, settings, T0 + 4 * DAY, None).onsets.len()
+        };
+    assert_eq!((found(0.08), found(0.45)), (1, 0));
 }

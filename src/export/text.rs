@@ -21,7 +21,7 @@ pub fn summary(snapshot: &Snapshot) -> String {
     text
 }
 
-/// The events, newest last.
+/// The events, newest last, each with its number (`--explain-onset`).
 pub fn onsets(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     if snapshot.onsets.is_empty() {
@@ -31,9 +31,8 @@ pub fn onsets(snapshot: &Snapshot) -> String {
             n => writeln!(text, "No block or throttle by Microsoft in {} attempts.", grouped(n)),
         };
     }
-    for onset in &snapshot.onsets {
-        text.push_str(&onset_line(onset));
-        text.push('\n');
+    for (onset, number) in snapshot.onsets.iter().zip(1..) {
+        let _ = writeln!(text, "{number:>2}  {}", onset_line(onset));
         let side = match onset.reading.verdict {
             "yours" => "looks like yours",
             "theirs" => "looks like Microsoft's side",
@@ -47,7 +46,7 @@ pub fn onsets(snapshot: &Snapshot) -> String {
     text
 }
 
-/// One event in one or two lines.
+/// One event in a few lines.
 pub fn onset_line(onset: &Onset) -> String {
     let word = match (onset.status, onset.family) {
         (OnsetStatus::Cleared, _) => "· cleared",
@@ -94,6 +93,11 @@ pub fn onset_line(onset: &Onset) -> String {
         Basis::Stated => "by Microsoft's own words".to_owned(),
     };
     let _ = write!(text, "  ({basis})");
+    for words in [onset.backoff_words(), onset.recovery_words()].into_iter().flatten() {
+        for line in wrapped(&words, 92) {
+            let _ = write!(text, "\n    {line}");
+        }
+    }
     text
 }
 

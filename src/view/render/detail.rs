@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{Scene, advice, blocks, page, span, wrapped};
-use crate::detect::{Basis, Family, Onset, OnsetStatus, Tally};
+use crate::detect::{Basis, Family, Onset, OnsetStatus, Slowing, Tally};
 use crate::record::Time;
 use crate::view::clock::duration;
 use crate::view::layout::WIDE;
@@ -133,6 +133,9 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
 
     if !onset.spread.is_empty() {
         head(&mut lines, "Spread over datacenters");
+        if let Some(words) = onset.recovery_words() {
+            lines.extend(wrapped(&words, width, 1, theme.text));
+        }
         lines.extend(spread(scene, onset, width, now));
     }
     if !onset.reading.verdict.is_empty() {
@@ -149,6 +152,9 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
     }
     if let Some(backoff) = &onset.backoff {
         head(&mut lines, "Back-off");
+        if onset.slowing() == Some(Slowing::No) {
+            lines.extend(wrapped(Slowing::No.words(), width, 1, theme.warning));
+        }
         let rate = |r: Option<f64>| r.map(|r| format!("{r:.1} a minute"));
         for (name, value) in [
             ("Before", rate(backoff.per_minute_before)),
