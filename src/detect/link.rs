@@ -257,12 +257,8 @@ impl<'v> View<'v> {
             reasons.push(text);
         }
         // A list of ranges hits the whole of one and no other.
-        let range = self.range(own, known);
-        let in_range = |at: &usize| range.is_some() && self.range(*at, known) == range;
-        let whole_range =
-            hit.len() >= 2 && all_ranges >= 2 && all.iter().all(|at| is_hit(at) == in_range(at));
-        if whole_range {
-            reasons.push(format!("all {} sources of one range were hit, and no other", hit.len()));
+        if found.is_whole_range {
+            reasons.push(format!("all {} sources of one range were hit, and no other", found.hit));
         }
         let (seen, refusing) = event
             .places
@@ -306,7 +302,7 @@ impl<'v> View<'v> {
         } else if early {
             reasons.push(format!("it began less than {} min ago: too early to compare", WAVE / 60));
             "cannot tell"
-        } else if others_moved || ((few || whole_range) && unmoved) {
+        } else if others_moved || ((few || found.is_whole_range) && unmoved) {
             "yours"
         } else {
             "cannot tell"

@@ -126,6 +126,8 @@ pub(super) struct Hit {
     pub(super) parts: (usize, usize),
     /// Sources whose address is not known.
     pub(super) untold: usize,
+    /// Several were hit: all of one range, and none of another.
+    pub(super) is_whole_range: bool,
     /// What those that were not hit saw before and after.
     pub(super) spared: (Went, Went),
 }
@@ -227,6 +229,13 @@ impl<'v> Peers<'v> {
             let all = cohort.peers.iter().map(|peer| &peer.source).chain(without_mail());
             (all_ranges, all_parts, told) = self.distinct(all.filter(known_ones));
         }
+        let range = self.range(own, known);
+        let in_range = |at: &usize| range.is_some() && self.range(*at, known) == range;
+        found.is_whole_range =
+            hit.len() >= 2 && ranges == 1 && all_ranges >= 2 && hit.iter().all(in_range) && {
+                let all = cohort.peers.iter().map(|peer| &peer.source).chain(without_mail());
+                all.filter(|at| in_range(at)).count() == hit.len()
+            };
         found.ranges = (ranges, all_ranges);
         found.parts = (parts, all_parts);
         found.untold = found.all - told;
