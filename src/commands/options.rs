@@ -12,7 +12,7 @@ use crate::attribute::SourceMap;
 use crate::cli::ReadArgs;
 use crate::config::Config;
 use crate::detect::Settings;
-use crate::engine::Options;
+use crate::engine::{Options, Prefilter};
 use crate::microsoft::{Class, Platform};
 use crate::record::{self, Outcome, Zone};
 
@@ -45,6 +45,7 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         class: patterns_of("--class", &args.class, &Class::ALL.map(Class::name))?,
         outcome: patterns_of("--outcome", &args.outcome, &Outcome::ALL.map(Outcome::name))?,
     };
+    let by_sender = !filter.sender_domain.is_empty();
     let mut detect = Settings::default();
     if let Some(alpha) = config.detect.false_alarms_a_day {
         detect.alpha = alpha;
@@ -65,6 +66,12 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         follow,
         look_twice: false,
         explains: false,
+        prefilter: match args.no_prefilter {
+            true => Prefilter::Off,
+            // What comes later may ask for what came before.
+            false if follow || by_sender => Prefilter::Messages,
+            false => Prefilter::Deliveries,
+        },
     })
 }
 

@@ -18,8 +18,10 @@ use crate::text::{escape_controls, lower};
 
 use super::clock::answered_at;
 use super::judge::{Judged, answering_host, judge};
+use super::look_back::{LookBack, scanner};
+use super::options::Prefilter;
 use super::others::{Other, Others};
-use super::senders::{Left, message};
+use super::senders::{Left, Waiting, message};
 use super::skew::Skews;
 use super::told::{Told, fingerprint, fingerprints};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
@@ -237,6 +239,8 @@ pub struct Context<'e> {
     pub left_out: &'e [Vec<Range<u64>>],
     /// How many there are.
     pub inputs: usize,
+    /// By input, which lines are looked at.
+    pub prefilter: &'e [Prefilter],
     /// Attempts are counted by time too.
     pub by_time: bool,
 }
@@ -252,6 +256,8 @@ pub struct Worker<'e> {
     pub skews: Skews,
     /// Of the task at hand.
     pub left: Left,
+    /// Likewise, where not all lines that tell senders are read.
+    look_back: Option<LookBack>,
     sources: Cache,
     domains: Cache,
     senders: Cache,
@@ -274,6 +280,7 @@ impl<'e> Worker<'e> {
             sightings: Vec::new(),
             skews: Skews::default(),
             left: Left::new(context.inputs),
+            look_back: None,
             sources: Cache::default(),
             domains: Cache::default(),
             senders: Cache::default(),
@@ -309,7 +316,15 @@ impl<'e> Worker<'e> {
         self.context.left_out.get(input as usize).is_some_and(|ranges| leaves_out(ranges, offset))
     }
 
-    fn record(&mut self, stats: &mut InputStats, input: u32, offset: u64, record: &Record<'_>) {
+    /// `before`: what was read right before the line.
+    fn record(
+        &mut self,
+        stats: &mut InputStats,
+        input: u32,
+        offset: u64,
+        before: &[u8],
+        record: &Record<'_>,
+    ) {
         match record {
             Record::Attempt(attempt) => {
                 if self.context.filter.holds_time(attempt.time) {
@@ -317,7 +332,7 @@ impl<'e> Worker<'e> {
                     if let Some(told) = self.context.told {
                         told.add(fingerprint(attempt));
                     }
-                    let whose = self.whose(input, offset, attempt);
+                    let whose = self.whose(input, offset, before, attempt);
                     if matches!(whose, Whose::Microsoft(_)) {
                         self.compare_clocks(attempt);
                     }
@@ -326,24 +341,24 @@ impl<'e> Worker<'e> {
             }
             Record::Retold(attempt) => {
                 if self.context.filter.holds_time(attempt.time) {
-                    let whose = self.whose(input, offset, attempt);
+                    let whose = self.whose(input, offset, before, attempt);
                     self.asides.push(Aside { input, fingerprints: fingerprints(attempt), attempt: whose });
                 }
             }
             Record::HeldBack { time } => {
                 stats.held_back += u64::from(self.context.filter.holds_time(*time));
             }
-            Record::Queued { host, queue_id, sender } => {
+            Record::Queued { host, queue_id, sender } if self.look_back.is_none() => {
                 self.left.recent.add(message(*host, queue_id), sender);
             }
             Record::Note(text) => {
                 stats.notes.insert(*text);
             }
-            Record::Irrelevant | Record::Malformed { .. } => {}
+            Record::Queued { .. } | Record::Irrelevant | Record::Malformed { .. } => {}
         }
     }
 
-    fn whose(&mut self, input: u32, offset: u64, attempt: &Attempt<'_>) -> Whose {
+    fn whose(&mut self, input: u32, offset: u64, before: &[u8], attempt: &Attempt<'_>) -> Whose {
         let Some(judged) = judge(attempt) else {
             let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
             return Whose::Other(second.map(|second| Other {
@@ -358,7 +373,7 @@ impl<'e> Worker<'e> {
         let blames_sender = judged.verdict.signal == Signal::Auth;
         let sender = match attempt.sender {
             Some(sender) if by_sender || !is_accepted => self.sender_id(domain_of(sender)),
-            None if by_sender || blames_sender => self.sender_elsewhere(input, attempt),
+            None if by_sender || blames_sender => self.sender_elsewhere(input, offset, before, attempt),
             _ => 0,
         };
         let verdict = self.verdict_id(attempt, &judged);
@@ -387,11 +402,15 @@ impl<'e> Worker<'e> {
     }
 
     /// The sender that another line tells; a number to ask with later where this task has not seen it.
-    fn sender_elsewhere(&mut self, input: u32, attempt: &Attempt<'_>) -> u32 {
+    fn sender_elsewhere(&mut self, input: u32, offset: u64, before: &[u8], attempt: &Attempt<'_>) -> u32 {
         let Some(queue_id) = attempt.queue_id else { return 0 };
         let message = message(attempt.host, queue_id);
-        if let Some(known) = self.left.recent.get(message) {
-            let Some(domain) = known.clone() else { return 0 };
+        let found = match &mut self.look_back {
+            Some(look_back) => look_back.sender(before, attempt.host, queue_id),
+            None => self.left.recent.get(message).cloned(),
+        };
+        if let Some(known) = found {
+            let Some(domain) = known else { return 0 };
             return self
                 .senders
                 .id(domain.as_bytes(), || self.context.names.lock().senders.id(Some((&*domain).into())));
@@ -405,8 +424,8 @@ impl<'e> Worker<'e> {
         if number == u32::MAX {
             return 0;
         }
-        if self.left.waiting.last() != Some(&(message, number)) {
-            self.left.waiting.push((message, number));
+        if self.left.waiting.last().is_none_or(|last| last.number != number) {
+            self.left.waiting.push(Waiting { message, number, offset });
         }
         NameTables::waiting_sender(number)
     }
@@ -546,12 +565,14 @@ impl<'w, 'e> Task<'w, 'e> {
         clock: &Clock,
         between: &'w mut dyn FnMut(u64) -> bool,
     ) -> Self {
+        let prefilter = worker.context.prefilter[input as usize];
+        worker.look_back = (prefilter == Prefilter::Deliveries).then(|| LookBack::new(format, clock));
         Self {
             worker,
             stats: InputStats::default(),
             input,
             format,
-            scanner: Scanner::new(format.needles()).each_counts(format.spans_lines()),
+            scanner: scanner(format, prefilter),
             reader: format.reader(clock),
             edges: Stamper::new(clock),
             between,
@@ -587,7 +608,7 @@ impl<'w, 'e> Task<'w, 'e> {
                 if let Record::Malformed { why } = record {
                     stats.sample(offset, why, b"");
                 }
-                worker.record(stats, *input, offset, &record);
+                worker.record(stats, *input, offset, b"", &record);
             }
         });
         self.stats
@@ -631,7 +652,8 @@ impl ChunkSink for Task<'_, '_> {
                     }
                     _ => kind = kind.or(Some(Kind::Parsed)),
                 }
-                worker.record(stats, *input, at, &record);
+                let before = &chunk.bytes[..(offset - chunk.offset) as usize];
+                worker.record(stats, *input, at, before, &record);
             });
             match kind {
                 Some(Kind::Parsed) => stats.parsed += 1,

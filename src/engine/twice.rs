@@ -15,6 +15,8 @@ use crate::record::{Format, Stamper, Time};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 
+use super::look_back::scanner;
+use super::options::Prefilter;
 use super::prepare::Prepared;
 
 /// Of each input: the first line of a copy may be torn.
@@ -219,7 +221,8 @@ impl Records {
             io::copy(&mut (&mut stream).take(from), &mut io::sink())?;
             stream
         };
-        let queue = Queue { format, scanner: Scanner::new(format.needles()), records: VecDeque::new() };
+        let scanner = scanner(format, Prefilter::Messages).each_counts(false);
+        let queue = Queue { format, scanner, records: VecDeque::new() };
         Ok(Self { chunks: Chunks::resume(stream, from), more: true, queue })
     }
 

@@ -22,7 +22,8 @@ pub(crate) static POSTFIX: Dialect = Dialect {
         status=deferred (conversation with live-com.olc.protection.outlook.com[198.51.100.13] timed out while \
         sending MAIL FROM)",
     order: Order::Any,
-    needles: &[b" relay=", SENDER],
+    needles: &[b" relay="],
+    sender_needles: &[SENDER],
     is_tag: |tag| memmem::find(tag, b"postfix").is_some(),
     is_text: |text| shape(text).is_some(),
     marks: &[b"to=<", b" relay=", b" status="],
