@@ -157,13 +157,13 @@ pub struct Counted {
 impl Counted {
     /// Counts it.
     pub fn add(&self, tables: &mut Tables, trials: &mut Trials, stats: &mut InputStats) {
-        let Self { key, time, input, offset, outcome, queue, .. } = *self;
+        let Self { key, time, input, offset, outcome, queue, is_certain, .. } = *self;
         stats.extend_range(time);
-        match self.is_certain {
+        match is_certain {
             true => stats.attempts += 1,
             false => *stats.by_domain.entry(key.domain).or_default() += 1,
         }
-        tables.count(key, time);
+        tables.count(key, is_certain, time);
         let Some(second) = time.and_then(|t| u32::try_from(t.seconds).ok()) else { return };
         let CellKey { source, domain, relay, verdict, place, quoted, .. } = key;
         let pass = Pass { second, source, domain, relay, verdict, queue };
@@ -273,7 +273,7 @@ impl<'e> Worker<'e> {
     pub fn new(context: Context<'e>) -> Self {
         Self {
             context,
-            tables: Tables::new(context.by_time),
+            tables: Tables::new(context.by_time, context.filter),
             trials: Trials::default(),
             others: Others::default(),
             asides: Vec::new(),
@@ -482,7 +482,10 @@ impl<'e> Worker<'e> {
     fn verdict_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
         let verdict = &judged.verdict;
         self.scratch.clear();
-        self.scratch.extend_from_slice(verdict.id.as_bytes());
+        // A delivery needs no name to be told from a refusal.
+        if verdict.class != Class::Accepted {
+            self.scratch.extend_from_slice(verdict.id.as_bytes());
+        }
         self.scratch.extend_from_slice(&judged.smtp_code.unwrap_or(0).to_le_bytes());
         if let Some(enhanced) = judged.enhanced {
             self.scratch.push(enhanced.0);

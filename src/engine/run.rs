@@ -95,7 +95,7 @@ impl Run {
     pub fn new(options: Options, by_time: bool) -> Self {
         let Inputs { list: inputs, streams, spools, troubles, firsts } = prepare(&options);
         let totals = Totals {
-            tables: Tables::new(by_time),
+            tables: Tables::new(by_time, &options.filter),
             trials: Trials::default(),
             others: Others::default(),
             inputs: vec![InputStats::default(); inputs.len()],
@@ -201,7 +201,7 @@ impl Run {
     /// Forgets all that was counted.
     fn forget(&self) {
         let mut totals = self.lock();
-        totals.tables = Tables::new(self.by_time);
+        totals.tables = Tables::new(self.by_time, &self.options.filter);
         totals.trials = Trials::default();
         totals.others = Others::default();
         totals.inputs.fill(InputStats::default());

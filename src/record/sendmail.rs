@@ -65,7 +65,7 @@ impl TextReader for Lines {
     fn read(&mut self, envelope: &Envelope<'_>, offset: u64, out: &mut Out<'_>) -> bool {
         let Envelope { tag, text, .. } = *envelope;
         // Postfix, whose names hold a slash, begins alike.
-        if tag.contains(&b'/') {
+        if tag.iter().rev().any(|byte| *byte == b'/') {
             return false;
         }
         let Some(colon) = memmem::find(&text[..text.len().min(64)], b": ") else { return false };
