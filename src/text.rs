@@ -39,17 +39,16 @@ fn is_invisible(c: char) -> bool {
 pub fn near(byte: u8, text: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let pattern = ONES * u64::from(byte);
-    let mut at = 0;
-    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk) {
+    let (words, rest) = text.as_chunks();
+    for (index, word) in words.iter().enumerate() {
         // The lowest of the bits that are set belongs to a byte that is the same, those above may not.
         let differs = u64::from_le_bytes(*word) ^ pattern;
         let same = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
         if same != 0 {
-            return Some(at + same.trailing_zeros() as usize / 8);
+            return Some(index * 8 + same.trailing_zeros() as usize / 8);
         }
-        at += 8;
     }
-    text[at..].iter().position(|other| *other == byte).map(|n| at + n)
+    rest.iter().position(|other| *other == byte).map(|at| words.len() * 8 + at)
 }
 
 /// The text as it is, or with [`mask`] where that was asked for.

@@ -125,6 +125,7 @@ fn summary(paths: &[PathBuf], prefilter: Prefilter, span: u64, threads: usize) -
         now: 1_780_000_000,
         follow: false,
         look_twice: false,
+        explains: false,
         prefilter,
     };
     export::json::summary(&Run::new(options, false).batch())

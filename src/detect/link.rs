@@ -11,11 +11,11 @@ use foldhash::HashMap;
 
 use crate::microsoft::Platform;
 
-use super::{Detector, HISTORY};
 use super::event::{Event, Place};
 use super::onset::{Family, Reading};
 use super::source::{SLOT, Slot, Source};
 use super::trial::{Names, SourceNames};
+use super::{Detector, HISTORY};
 
 const DAY: i64 = 86_400;
 const SLOTS_A_DAY: i64 = DAY / SLOT;
@@ -129,9 +129,11 @@ struct Known {
 pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherProviders>) {
     let end = detector.end;
     let is_open = |event: &Event| !event.is_settled;
-    if !detector.sources.iter().any(|s| {
-        s.events.iter().any(is_open) || s.changes.iter().any(|change| is_open(&change.event))
-    }) {
+    if !detector
+        .sources
+        .iter()
+        .any(|s| s.events.iter().any(is_open) || s.changes.iter().any(|change| is_open(&change.event)))
+    {
         return;
     }
     let view = View::of(detector, names, other);
@@ -139,11 +141,12 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
     let by = |second: i64| Known { second, slot: second.div_euclid(SLOT) };
     let mut found: Vec<Vec<(bool, Beside)>> = Vec::new();
     for (at, source) in detector.sources.iter().enumerate() {
-        let events = source.events.iter().enumerate().filter(|(_, event)| is_open(event)).map(|(index, event)| {
-            let last = event.start + DAY;
-            let is_settled = end > last;
-            (is_settled, view.beside(at, index, event, if is_settled { by(last) } else { whole }))
-        });
+        let events =
+            source.events.iter().enumerate().filter(|(_, event)| is_open(event)).map(|(index, event)| {
+                let last = event.start + DAY;
+                let is_settled = end > last;
+                (is_settled, view.beside(at, index, event, if is_settled { by(last) } else { whole }))
+            });
         let changes = source.changes.iter().filter(|change| is_open(&change.event)).map(|change| {
             let known = change.at.min(change.event.start + DAY);
             (end > change.at, view.beside(at, change.index, &change.event, by(known)))
@@ -361,8 +364,8 @@ impl<'v> View<'v> {
                 earlier.words()
             ));
         }
-        let others_moved = slot - SLOTS_A_DAY >= oldest
-            && self.other_providers(source.id, event.start, known, &mut reasons);
+        let others_moved =
+            slot - SLOTS_A_DAY >= oldest && self.other_providers(source.id, event.start, known, &mut reasons);
         let suspicious = habits(source, slot, oldest, &mut reasons);
         let early = known.second.min(known.slot * SLOT) - event.start < WAVE;
         let few = hit.len() * 3 <= all.len() || (suspicious && hit.len() * 2 <= all.len());

@@ -8,7 +8,8 @@ use crate::aggregate::{
     Belongs, Cache, CellKey, Filter, NameTables, Names, Place, SourceKey, Tables, VerdictKey,
 };
 use crate::attribute::{self, SourceMap};
-use crate::microsoft::{self, Class, Platform, Signal};
+use crate::memo::Memo;
+use crate::microsoft::{self, Class, Owner, Platform, Signal};
 use crate::record::{
     Answer, Attempt, Clock, Format, Line, Outcome, Reader, Record, Seen, Stamper, Time, domain_of,
 };
@@ -17,7 +18,7 @@ use crate::source::{Chunk, ChunkSink};
 use crate::text::{escape_controls, lower};
 
 use super::clock::answered_at;
-use super::judge::{Judged, answering_host, judge};
+use super::judge::{Judged, answering_host, judge_by};
 use super::look_back::{LookBack, scanner};
 use super::options::Prefilter;
 use super::others::{Other, Others};
@@ -258,6 +259,7 @@ pub struct Worker<'e> {
     pub left: Left,
     /// Likewise, where not all lines that tell senders are read.
     look_back: Option<LookBack>,
+    owners: Memo<Owner>,
     sources: Cache,
     domains: Cache,
     senders: Cache,
@@ -281,6 +283,7 @@ impl<'e> Worker<'e> {
             skews: Skews::default(),
             left: Left::new(context.inputs),
             look_back: None,
+            owners: Memo::default(),
             sources: Cache::default(),
             domains: Cache::default(),
             senders: Cache::default(),
@@ -359,7 +362,11 @@ impl<'e> Worker<'e> {
     }
 
     fn whose(&mut self, input: u32, offset: u64, before: &[u8], attempt: &Attempt<'_>) -> Whose {
-        let Some(judged) = judge(attempt) else {
+        let relay = match attempt.relay_host {
+            Some(host) => self.owners.get(host, || microsoft::owner(Some(host))),
+            None => microsoft::owner(None),
+        };
+        let Some(judged) = judge_by(attempt, relay) else {
             let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
             return Whose::Other(second.map(|second| Other {
                 source: self.source_id(attempt),

@@ -214,12 +214,7 @@ impl Feed {
     }
 
     /// Takes trials in the order of time. `before` is called with each source before it changes.
-    fn take(
-        &mut self,
-        passes: &[Pass],
-        refusals: &[Refusal],
-        before: &mut dyn FnMut(u32, [&Detector; 2]),
-    ) {
+    fn take(&mut self, passes: &[Pass], refusals: &[Refusal], before: &mut dyn FnMut(u32, [&Detector; 2])) {
         for refusal in refusals {
             self.ids.learn(refusal, self.fed);
         }

@@ -143,11 +143,13 @@ impl Ids {
     /// Takes what a refusal tells about its relay, its recipient's domain and its source; true if that is news about
     /// seconds before `fed`.
     pub fn learn(&mut self, refusal: &Refusal, fed: i64) -> bool {
-        let Refusal { pass: Pass { second, relay, domain, source, verdict, .. }, place, quoted, .. } = *refusal;
+        let Refusal { pass: Pass { second, relay, domain, source, verdict, .. }, place, quoted, .. } =
+            *refusal;
         let forest = self.forest[place as usize];
         let mut news = false;
         if forest != 0 && self.has_address[relay as usize] {
-            let known = self.relays.entry(relay).or_insert(RelayForest { forest, from: u32::MAX, until: u32::MAX });
+            let known =
+                self.relays.entry(relay).or_insert(RelayForest { forest, from: u32::MAX, until: u32::MAX });
             let before = (known.from, known.until);
             if known.forest == forest {
                 known.from = known.from.min(second);
@@ -167,7 +169,11 @@ impl Ids {
         }
         if let Some(ip) = self.quoted[quoted as usize] {
             let since = i64::from(second);
-            let seen = self.seen_as.entry(self.source[source as usize]).or_insert(SeenAs { ip, since, is_one: true });
+            let seen = self.seen_as.entry(self.source[source as usize]).or_insert(SeenAs {
+                ip,
+                since,
+                is_one: true,
+            });
             seen.since = seen.since.min(since);
             seen.is_one &= seen.ip == ip;
         }
@@ -182,8 +188,7 @@ impl Ids {
 
     /// By source, those of each in the order that the detection wants.
     pub fn sort(&self, observations: &mut [Observation]) {
-        observations
-            .sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, self)));
+        observations.sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, self)));
     }
 
     /// `None`: another provider's, as far as is known.
@@ -248,7 +253,11 @@ impl Names for Ids {
         };
         let seen = self.seen_as.get(&id).filter(|seen| seen.is_one).map(|seen| seen.ip);
         let ip = logged.filter(|ip| is_public(*ip)).or(seen).or(logged);
-        SourceNames { ip: ip.map(|ip| ip.to_string()), host: host.map(Into::into), name: name.map(Into::into) }
+        SourceNames {
+            ip: ip.map(|ip| ip.to_string()),
+            host: host.map(Into::into),
+            name: name.map(Into::into),
+        }
     }
     fn ip_known_since(&self, source: u32) -> i64 {
         match &self.identities[source as usize] {

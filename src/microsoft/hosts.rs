@@ -608,10 +608,20 @@ pub enum Bound {
     ByDomain,
 }
 
+/// What the name of a relay tells by itself. A few relays take most of the mail: worth a memo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner(Option<Name>);
+
+/// Whose the name of a relay is, if it is one.
+pub fn owner(relay_host: Option<&[u8]>) -> Owner {
+    let host = relay_host.filter(|host| !host.is_empty() && !is_address(host));
+    Owner(host.map(name))
+}
+
 /// Whether an attempt went to Microsoft: the relay decides, by name or address; where the log names none, whoever
 /// answered; where nobody said who he is, the recipient's domain.
 pub fn bound(
-    relay_host: Option<&[u8]>,
+    relay: Owner,
     relay_ip: Option<IpAddr>,
     answer: &Answer<'_>,
     recipient_domain: Option<&[u8]>,
@@ -622,10 +632,9 @@ pub fn bound(
         }
         Bound::Yes(platform)
     };
-    let host = relay_host.filter(|host| !host.is_empty() && !is_address(host));
     let eop = || relay_ip.is_some_and(is_eop_address);
-    if let Some(host) = host {
-        return match name(host) {
+    if let Some(name) = relay.0 {
+        return match name {
             Name::Microsoft(platform) => yes(platform),
             Name::Submission | Name::Outbound => Bound::No,
             // A name of the recipient's own for one of Microsoft's addresses.
@@ -658,7 +667,7 @@ pub fn bound_by_greeting(
     answer: &Answer<'_>,
     recipient_domain: Option<&[u8]>,
 ) -> Bound {
-    let by_address = bound(None, relay_ip, answer, recipient_domain);
+    let by_address = bound(Owner(None), relay_ip, answer, recipient_domain);
     if relay_ip.is_some_and(|ip| is_eop_address(ip) || !is_public(ip)) {
         return by_address;
     }

@@ -38,6 +38,16 @@ pub(crate) static POSTFIX: Dialect = Dialect {
 const DELIVERY: &[u8] = b": to=<";
 /// A queue id is shorter.
 const MOST_QUEUE_ID: usize = 64;
+/// By byte, whether a queue id may hold it.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < plain.len() {
+        plain[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    plain
+};
 /// Behind the queue id, in the queue manager's line for each message.
 const SENDER: &[u8] = b": from=<";
 
@@ -152,11 +162,8 @@ fn sender(rest: &[u8]) -> Option<&[u8]> {
 
 /// The queue id, and what follows from its colon on.
 fn queue_id(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = near(b':', &text[..text.len().min(MOST_QUEUE_ID)])?;
-    let (queue_id, rest) = text.split_at(colon);
-    // Without a way out in the middle this is a few vector operations.
-    let plain = queue_id.iter().fold(colon > 0, |plain, byte| plain & byte.is_ascii_alphanumeric());
-    plain.then_some((queue_id, rest))
+    let end = text.iter().take(MOST_QUEUE_ID).position(|byte| !PLAIN[usize::from(*byte)])?;
+    (end > 0 && text[end] == b':').then(|| text.split_at(end))
 }
 
 /// Where the `>` stands that ends the address. A quoted local part may hold anything, and versions that log without
@@ -165,7 +172,12 @@ fn address_end(text: &[u8]) -> Option<usize> {
     let mut from = text.strip_prefix(b"\"").and_then(|_| quoted_end(text, 1)).unwrap_or(0);
     loop {
         let close = from + near(b'>', &text[from..])?;
-        let behind = text[close + 1..].strip_prefix(b", ").unwrap_or(&[]);
+        let behind = &text[close + 1..];
+        // Nearly always.
+        if behind.starts_with(b", relay=") {
+            return Some(close);
+        }
+        let behind = behind.strip_prefix(b", ").unwrap_or(&[]);
         let name = behind.iter().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
         if name > 0 && behind.get(name) == Some(&b'=') {
             return Some(close);
@@ -187,14 +199,14 @@ impl<'a> Fields<'a> {
         let (mut relay, mut dsn) = (None, None);
         loop {
             rest = rest.strip_prefix(b", ").ok_or("a delivery without status=")?;
-            if let Some(value) = rest.strip_prefix(b"status=") {
+            if let [b's', b't', b'a', b't', b'u', b's', b'=', value @ ..] = rest {
                 let end = near(b' ', value).unwrap_or(value.len());
                 let status = value[..end].strip_suffix(b",").unwrap_or(&value[..end]);
                 let reason = value[end..].strip_prefix(b" (").unwrap_or(&[]);
                 let reason = reason.strip_suffix(b")").unwrap_or(reason);
                 return Ok(Self { relay, dsn, status, reason });
             }
-            let end = if let Some(address) = rest.strip_prefix(b"orig_to=<") {
+            let end = if let [b'o', b'r', b'i', b'g', b'_', b't', b'o', b'=', b'<', address @ ..] = rest {
                 9 + address_end(address).ok_or("an address that does not end")? + 1
             } else {
                 field_end(rest).ok_or("a delivery without status=")?
