@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes Postfix logs, the same bytes for the same arguments.
+"""Writes logs, the same bytes for the same arguments.
 
-    generate.py bulk [--bytes N] [--share S] [--stamps bsd|iso] > FILE
+    generate.py bulk [--bytes N] [--share S] [--auth S] [--stamps bsd|iso] [--host NAME] [--format FORMAT] > FILE
         A busy host: smtpd, cleanup, qmgr and smtp lines; a share S of the deliveries goes to Microsoft,
-        three in a hundred of those are refused. The counts of what was written go to stderr as JSON.
+        three in a hundred of those are refused, a share of them for the sender's authentication. FORMAT is postfix,
+        powermta (accounting file) or kumomta (JSON, a reception and a result for each message). The counts of what
+        was written go to stderr as JSON.
     generate.py story > FILE
         Three days of three sources: a trade-show list hits spam traps, one source is blocked at one
         datacenter, then at all, is worked on and comes free again; another one is throttled for two hours;
@@ -64,6 +66,10 @@ def refusal(kind, rng, t, ip, forest, domain):
         "rate": f"451 4.7.650 The mail server [{ip}] has been temporarily rate limited due to IP reputation. For "
                 f"e-mail delivery information, see https://aka.ms/postmaster (S775) {end}",
         "unknown": f"550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302). {end}",
+        "auth": f"550 5.7.515 Access denied, sending domain NEWS.EXAMPLE doesn't meet the required authentication level. "
+                f"The sender's domain in the 5322.From address doesn't meet the authentication requirements defined "
+                f"for the sender. To learn how to fix this see: https://go.microsoft.com/fwlink/p/?linkid=2319303 Spf= "
+                f"Fail , Dkim= Fail , DMARC= Fail {end}",
         "unknown365": f"550 5.4.1 Recipient address rejected: Access denied. For more information see "
                       f"https://aka.ms/EXOSmtpErrors AS(201806281) {end}",
     }[kind]
@@ -76,6 +82,63 @@ def delivery(stamp, host, name, pid, qid, rcpt, mx, ip, dsn, status, text, delay
 
 def said(mx, ip, text, command):
     return f"host {mx}[{ip}] said: {text} (in reply to {command} command)"
+
+
+def postfix(m):
+    """What the daemons write of a message and its one try."""
+    stamp, qid, pid = m["stamp"], m["qid"], m["number"] % 50
+    name, host = f"postfix-out{m['out']}", m["host"]
+    text = m["text"] if m["status"] == "sent" else said(m["mx"], m["ip"], m["text"], m["command"])
+    return [
+        f"{stamp} {host} postfix/smtpd[{2000 + pid}]: connect from app1.example[10.1.1.1]\n",
+        f"{stamp} {host} postfix/smtpd[{2000 + pid}]: {qid}: client=app1.example[10.1.1.1]\n",
+        f"{stamp} {host} postfix/cleanup[{2100 + pid}]: {qid}: message-id=<{m['number']}@news.example>\n",
+        f"{stamp} {host} postfix/qmgr[1999]: {qid}: from=<{m['sender']}>, size=18344, nrcpt=1 (queue active)\n",
+        f"{stamp} {host} postfix/smtpd[{2000 + pid}]: disconnect from app1.example[10.1.1.1] ehlo=1 mail=1 rcpt=1 "
+        f"data=1 quit=1 commands=5\n",
+        delivery(stamp, host, name, 3000 + m["out"], qid, m["rcpt"], m["mx"], m["ip"], m["dsn"], m["status"], text),
+        f"{stamp} {host} postfix/qmgr[1999]: {qid}: removed\n",
+    ]
+
+
+POWERMTA = ("type,timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,srcType,srcMta,"
+            "dlvType,dlvSourceIp,dlvDestinationIp,dlvEsmtpAvailable,dlvSize,vmta,jobId,envId,queue,vmtaPool\n")
+
+
+def powermta(m):
+    kind, action, words = {"sent": ("d", "relayed", "success"), "deferred": ("t", "delayed", "policy-related"),
+                           "bounced": ("b", "failed", "policy-related")}[m["status"]]
+    t, domain = f"{m['t']:%Y-%m-%d %H:%M:%S}+0000", m["rcpt"].split("@")[1]
+    text = m["text"].replace('"', '""')
+    return [f"{kind},{t},{t},{m['sender']},{m['rcpt']},,{action},{m['dsn']} ({words}),\"smtp;{text}\",{m['mx']} "
+            f"({m['ip']}),{words if kind != 'd' else ''},smtp,app1.example (10.1.1.1),smtp,192.0.2.{10 + m['out']},"
+            f"{m['ip']},\"ENHANCEDSTATUSCODES,PIPELINING,8BITMIME,SMTPUTF8,SIZE,STARTTLS\",20112,vmta-{m['out']},"
+            f"job-{m['number'] // 5000},,{domain}/vmta-{m['out']},pool-a\n"]
+
+
+def kumomta(m):
+    kind = {"sent": "Delivery", "deferred": "TransientFailure", "bounced": "Bounce"}[m["status"]]
+    code, domain = m["text"][:3], m["rcpt"].split("@")[1]
+    first, second, third = m["dsn"].split(".")
+    content = m["text"][4:].removeprefix(m["dsn"]).strip()
+    second_of = int(m["t"].replace(tzinfo=datetime.timezone.utc).timestamp())
+    common = (f'"id":"{m["number"]:032x}","sender":"{m["sender"]}","recipient":"{m["rcpt"]}",'
+              f'"queue":"news:acme@{domain}"')
+    end = (f'"timestamp":{second_of},"event_time":"{m["t"]:%Y-%m-%dT%H:%M:%S}.218004Z","created":{second_of},'
+           f'"num_attempts":0')
+    return [
+        f'{{"type":"Reception",{common},"site":"","size":20112,"response":{{"code":250,"enhanced_code":null,'
+        f'"content":"","command":null}},"peer_address":{{"name":"app1.example","addr":"10.1.1.1"}},{end},'
+        f'"egress_pool":null,"egress_source":null,"reception_protocol":"ESMTP","nodeid":"557f3ad4"}}\n',
+        f'{{"type":"{kind}",{common},"site":"ip-{m["out"]}->{m["mx"]}@smtp_client","size":20112,'
+        f'"response":{{"code":{code},"enhanced_code":{{"class":{first},"subject":{second},"detail":{third}}},'
+        f'"content":{json.dumps(content)},"command":null}},"peer_address":{{"name":"{m["mx"]}.","addr":"{m["ip"]}"}},'
+        f'{end},"egress_pool":"pool-a","egress_source":"ip-{m["out"]}","source_address":'
+        f'{{"address":"192.0.2.{10 + m["out"]}:41044"}},"delivery_protocol":"ESMTP","nodeid":"557f3ad4"}}\n',
+    ]
+
+
+FORMATS = {"postfix": postfix, "powermta": powermta, "kumomta": kumomta}
 
 
 def bulk(args):
@@ -91,55 +154,47 @@ def bulk(args):
         (rng.choice(["anna", "ben", "carla", "david", "eva"]), rng.choice(["meyer", "rossi", "ito", "diaz"]))
         for _ in range(4096))]
     tenants = [f"tenant{n}.example" for n in range(2000)] + TENANTS
+    lines = [POWERMTA] if args.format == "powermta" else []
     while written < args.bytes:
-        lines = []
         for _ in range(2000):
             number += 1
             t += datetime.timedelta(microseconds=rng.randrange(40000, 260000))
-            stamp = stamp_of(t)
-            qid = f"4b{number:09X}z{number % 97:02d}"
+            m = {"t": t, "stamp": stamp_of(t), "host": args.host, "number": number, "out": number % 6,
+                 "qid": f"4b{number:09X}z{number % 97:02d}", "sender": f"news+{number}@news.example",
+                 "status": "sent", "command": None}
             user = users[number & 4095]
-            out_number = number % 6
-            ip = f"192.0.2.{10 + out_number}"
-            name = f"postfix-out{out_number}"
-            lines.append(f"{stamp} mta1 postfix/smtpd[{2000 + number % 50}]: connect from app1.example[10.1.1.1]\n")
-            lines.append(f"{stamp} mta1 postfix/smtpd[{2000 + number % 50}]: {qid}: client=app1.example[10.1.1.1]\n")
-            lines.append(f"{stamp} mta1 postfix/cleanup[{2100 + number % 50}]: {qid}: message-id=<{number}@news.example>\n")
-            lines.append(f"{stamp} mta1 postfix/qmgr[1999]: {qid}: from=<news+{number}@news.example>, size=18344, "
-                         f"nrcpt=1 (queue active)\n")
-            lines.append(f"{stamp} mta1 postfix/smtpd[{2000 + number % 50}]: disconnect from app1.example[10.1.1.1] "
-                         f"ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5\n")
             if rng.random() < args.share:
                 counts["microsoft"] += 1
                 consumer = rng.random() < 0.7
                 domain = rng.choice(CONSUMER) if consumer else rng.choice(tenants)
-                mx, address = relay(domain), f"52.101.{number % 40}.{number % 8}"
-                forest = FORESTS[number % 40 % len(FORESTS)]
+                m["mx"], m["ip"] = relay(domain), f"52.101.{number % 40}.{number % 8}"
                 chance = rng.random()
                 if chance < 0.97:
                     counts["delivered"] += 1
-                    lines.append(delivery(stamp, "mta1", name, 3000 + out_number, qid, f"{user}@{domain}", mx,
-                                          address, "2.6.0", "sent", oks[number & 4095]))
-                elif chance < 0.985:
-                    counts["deferred"] += 1
-                    text = refusal("rate", rng, t, ip, forest, domain)
-                    lines.append(delivery(stamp, "mta1", name, 3000 + out_number, qid, f"{user}@{domain}", mx,
-                                          address, "4.7.650", "deferred", said(mx, address, text, "MAIL FROM")))
+                    m["dsn"], m["text"] = "2.6.0", oks[number & 4095]
                 else:
-                    counts["bounced"] += 1
-                    kind = rng.choice(["unknown", "s3140"]) if consumer else "unknown365"
-                    text = refusal(kind, rng, t, ip, forest, domain)
-                    code = {"unknown": "5.5.0", "s3140": "5.7.1", "unknown365": "5.4.1"}[kind]
-                    lines.append(delivery(stamp, "mta1", name, 3000 + out_number, qid, f"{user}@{domain}", mx,
-                                          address, code, "bounced", said(mx, address, text, "RCPT TO")))
+                    m["status"] = "deferred" if chance < 0.985 else "bounced"
+                    counts[m["status"]] += 1
+                    if m["status"] == "deferred":
+                        kind, m["dsn"] = "rate", "4.7.650"
+                    elif consumer and args.auth and rng.random() < args.auth:
+                        kind, m["dsn"] = "auth", "5.7.515"
+                    elif consumer:
+                        kind, m["dsn"] = rng.choice([("unknown", "5.5.0"), ("s3140", "5.7.1")])
+                    else:
+                        kind, m["dsn"] = "unknown365", "5.4.1"
+                    m["command"] = "MAIL FROM" if kind == "rate" else "RCPT TO"
+                    forest = FORESTS[number % 40 % len(FORESTS)]
+                    m["text"] = refusal(kind, rng, t, f"192.0.2.{10 + m['out']}", forest, domain)
             else:
                 counts["other"] += 1
-                domain, mx, address = OTHERS[number % 3]
-                lines.append(delivery(stamp, "mta1", name, 3000 + out_number, qid, f"{user}@{domain}", mx, address,
-                                      "2.0.0", "sent", f"250 2.0.0 OK  {number} d9443c01a7336-1b2c3d4e5f6si - gsmtp"))
-            lines.append(f"{stamp} mta1 postfix/qmgr[1999]: {qid}: removed\n")
+                domain, m["mx"], m["ip"] = OTHERS[number % 3]
+                m["dsn"], m["text"] = "2.0.0", f"250 2.0.0 OK  {number} d9443c01a7336-1b2c3d4e5f6si - gsmtp"
+            m["rcpt"] = f"{user}@{domain}"
+            lines += FORMATS[args.format](m)
         counts["lines"] += len(lines)
         block = "".join(lines).encode()
+        lines = []
         written += len(block)
         out.write(block)
     out.flush()
@@ -225,7 +280,10 @@ def main():
     b = kinds.add_parser("bulk")
     b.add_argument("--bytes", type=int, default=1_000_000_000)
     b.add_argument("--share", type=float, default=0.25)
+    b.add_argument("--auth", type=float, default=0.0)
     b.add_argument("--stamps", choices=["bsd", "iso"], default="bsd")
+    b.add_argument("--host", default="mta1")
+    b.add_argument("--format", choices=FORMATS, default="postfix")
     b.set_defaults(run=bulk)
     kinds.add_parser("story").set_defaults(run=story)
     args = parser.parse_args()

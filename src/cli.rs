@@ -230,6 +230,9 @@ pub struct ReadArgs {
     /// Map plain files into memory: auto maps those that nobody has written to for a while
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Reading")]
     pub mmap: MmapChoice,
+    /// Looks at every line: slow, and to the same result
+    #[arg(long, hide = true)]
+    pub no_prefilter: bool,
     /// Settings (default: eopwatch/config.toml in the configuration folder)
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub config: Option<PathBuf>,

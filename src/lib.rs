@@ -26,6 +26,7 @@ pub mod control;
 pub mod detect;
 pub mod engine;
 pub mod export;
+mod memo;
 pub mod microsoft;
 pub mod record;
 pub mod scan;

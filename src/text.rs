@@ -34,6 +34,23 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// Where a byte stands first, a few bytes on: to start one of the vector searches costs more than that takes.
+#[inline]
+pub fn near(byte: u8, text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let pattern = ONES * u64::from(byte);
+    let (words, rest) = text.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        // The lowest of the bits that are set belongs to a byte that is the same, those above may not.
+        let differs = u64::from_le_bytes(*word) ^ pattern;
+        let same = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        if same != 0 {
+            return Some(index * 8 + same.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|other| *other == byte).map(|at| words.len() * 8 + at)
+}
+
 /// The text as it is, or with [`mask`] where that was asked for.
 pub fn masked(text: String, wanted: bool) -> String {
     if wanted { mask(&text) } else { text }

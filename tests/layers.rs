@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the lowest layer up; a module may use those before it, and those of its own layer.
 const LAYERS: [&[&str]; 10] = [
-    &["text"],
+    &["text", "memo"],
     &["source"],
     &["scan"],
     &["record"],

@@ -8,7 +8,7 @@ use std::path::Path;
 use common::{eopwatch, output};
 use eopwatch::aggregate::{Filter, Snapshot};
 use eopwatch::attribute::SourceMap;
-use eopwatch::engine::{Options, Run};
+use eopwatch::engine::{Options, Prefilter, Run};
 use eopwatch::source::MmapChoice;
 use proptest::prelude::*;
 
@@ -29,6 +29,7 @@ fn read(path: &Path, span: Option<u64>, threads: usize, mta: Option<&str>) -> (S
         follow: false,
         look_twice: false,
         explains: false,
+        prefilter: Prefilter::Deliveries,
     };
     let run = Run::new(options, false);
     let snapshot = run.batch();

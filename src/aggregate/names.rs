@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::attribute::SourceEvidence;
+use crate::memo::Memo;
 use crate::microsoft::{Class, Platform, Signal};
 use crate::record::{Enhanced, Outcome};
 
@@ -186,33 +187,24 @@ impl Names {
     }
 }
 
-/// A thread's own memory of ids by the bytes that lead to them, the last one at hand.
+/// A thread's own memory of ids by the bytes that lead to them.
 #[derive(Debug, Default)]
 pub struct Cache {
     ids: HashMap<Box<[u8]>, u32, RandomState>,
-    last: Vec<u8>,
-    last_id: Option<u32>,
+    recent: Memo<u32>,
 }
 
 impl Cache {
     /// The id for these bytes; `make` asks the shared table where this thread has not met them.
     pub fn id(&mut self, bytes: &[u8], make: impl FnOnce() -> u32) -> u32 {
-        if let Some(id) = self.last_id
-            && self.last == bytes
-        {
-            return id;
-        }
-        let id = match self.ids.get(bytes) {
-            Some(id) => *id,
-            None => {
-                let id = make();
-                self.ids.insert(bytes.into(), id);
-                id
+        let Self { ids, recent } = self;
+        recent.get(bytes, || {
+            if let Some(id) = ids.get(bytes) {
+                return *id;
             }
-        };
-        self.last.clear();
-        self.last.extend_from_slice(bytes);
-        self.last_id = Some(id);
-        id
+            let id = make();
+            ids.insert(bytes.into(), id);
+            id
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::filter::Filter;
 use super::names::{Belongs, Identity, NameTables, SourceKey, VerdictKey};
 use super::snapshot::{Bucket, Counts, DatacenterRow, DomainRow, ReplyRow, Series, SourceRow, Status};
-use super::tables::{Cell, CellKey, NO_TIME, PackedTime, Tables};
+use super::tables::{Cell, CellKey, NO_TIME, PackedTime, Rows, Tables};
 use crate::attribute::known_as;
 use crate::microsoft::{Catalogue, Class, Platform};
 use crate::record::{Outcome, Time};
@@ -69,10 +69,9 @@ pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
     let mut quoted: BTreeMap<Identity, BTreeSet<IpAddr>> = BTreeMap::new();
     let mut forests: HashMap<IpAddr, Option<u32>> = HashMap::new();
     let mut by_name: BTreeMap<Identity, BTreeMap<Option<Box<str>>, u64>> = BTreeMap::new();
-    for (key, cell) in tables.cells() {
+    for (key, cell) in tables.cells(Rows::Sources) {
         let source = &names.sources.values()[key.source as usize];
         *by_name.entry(source.identity()).or_default().entry(source.name.clone()).or_default() += cell.count;
-        let verdict = &names.verdicts.values()[key.verdict as usize];
         if let Some(ip) = names.quoted.values()[key.quoted as usize] {
             quoted.entry(source.identity()).or_default().insert(ip);
             if let Some((first, _)) = cell.range() {
@@ -80,6 +79,8 @@ pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
                 *since = first.seconds.min(*since);
             }
         }
+    }
+    for (key, _) in tables.cells(Rows::Datacenters) {
         let place = &names.places.values()[key.place as usize];
         if let (Some(forest), Some(_), Some(ip)) =
             (&place.forest, &place.host, names.relays.values()[key.relay as usize])
@@ -89,6 +90,9 @@ pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
                 *known = None;
             }
         }
+    }
+    for (key, _) in tables.cells(Rows::Domains) {
+        let verdict = &names.verdicts.values()[key.verdict as usize];
         let refused = !matches!(verdict.class, Class::Accepted | Class::Connection);
         if refused && verdict.belongs == Belongs::Microsoft && key.domain != 0 {
             learned.domains.insert(key.domain);
@@ -246,18 +250,17 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
     let mut datacenters: BTreeMap<Option<Box<str>>, ForestSum> = BTreeMap::new();
     let mut replies: HashMap<ReplyKey, ReplySum> = HashMap::new();
     let mut series: BTreeMap<i32, Bucket> = BTreeMap::new();
-    for (key, cell) in tables.cells() {
+    let wanted = |key: &CellKey| {
         let verdict = &names.verdicts.values()[key.verdict as usize];
-        if verdict.belongs == Belongs::IfDomainDoes && !learned.domains.contains(&key.domain) {
-            continue;
-        }
-        if !in_range(key, tables.width_s(), filter) {
-            continue;
+        let belongs = verdict.belongs == Belongs::Microsoft || learned.domains.contains(&key.domain);
+        if !belongs || !in_range(key, tables.width_s(), filter) {
+            return None;
         }
         let learned_place = learned_place(key, names, learned);
-        if !holds(&allowed, filter, key, learned_place, names) {
-            continue;
-        }
+        holds(&allowed, filter, key, learned_place, names).then_some((verdict, learned_place))
+    };
+    for (key, cell) in tables.cells(Rows::Sources) {
+        let Some((verdict, _)) = wanted(key) else { continue };
         let count = cell.count;
         total.add(count, verdict);
 
@@ -270,10 +273,22 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
             sum.last_accepted = sum.last_accepted.max(last);
         }
 
+        if verdict.class != Class::Accepted {
+            replies.entry(ReplyKey::of(verdict)).or_default().add(cell, key.verdict);
+        }
+        if tables.width_s().is_some() && key.bucket != NO_TIME {
+            series.entry(key.bucket).or_default().add(count, verdict);
+        }
+    }
+    for (key, cell) in tables.cells(Rows::Domains) {
+        let Some((verdict, _)) = wanted(key) else { continue };
         let (counts, platforms) = domains.entry(key.domain).or_default();
-        counts.add(count, verdict);
-        *platforms.entry(verdict.platform).or_default() += count;
-
+        counts.add(cell.count, verdict);
+        *platforms.entry(verdict.platform).or_default() += cell.count;
+    }
+    for (key, cell) in tables.cells(Rows::Datacenters) {
+        let Some((verdict, learned_place)) = wanted(key) else { continue };
+        let count = cell.count;
         let place = &names.places.values()[learned_place.unwrap_or(key.place) as usize];
         let forest = datacenters.entry(place.forest.clone()).or_default();
         forest.counts.add(count, verdict);
@@ -284,13 +299,6 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         }
         if forest.region.is_none() && place.forest.is_some() {
             forest.region.clone_from(&place.region);
-        }
-
-        if verdict.class != Class::Accepted {
-            replies.entry(ReplyKey::of(verdict)).or_default().add(cell, key.verdict);
-        }
-        if tables.width_s().is_some() && key.bucket != NO_TIME {
-            series.entry(key.bucket).or_default().add(count, verdict);
         }
     }
     Rollup {

@@ -3,6 +3,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::filter::Filter;
 use crate::record::Time;
 
 /// What is counted together. Ids are those of [`super::NameTables`].
@@ -44,6 +45,9 @@ impl From<PackedTime> for Time {
     }
 }
 
+/// After all times.
+const NEVER: PackedTime = PackedTime(i64::MAX);
+
 /// How often, and between when.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
@@ -54,7 +58,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    const EMPTY: Self = Self { count: 0, first: PackedTime(i64::MAX), last: PackedTime(i64::MIN) };
+    const EMPTY: Self = Self { count: 0, first: NEVER, last: PackedTime(i64::MIN) };
 
     /// First and last time, where there is one.
     pub fn range(&self) -> Option<(Time, Time)> {
@@ -92,37 +96,95 @@ pub enum TimeBuckets {
     Width(usize),
 }
 
-/// The counts of a stretch of the input.
+/// Whose rows are made of some cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Sources, and whatever a verdict alone tells.
+    Sources,
+    Domains,
+    Datacenters,
+}
+
+/// Which parts of a key are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kept {
+    /// Source, and what Microsoft calls it.
+    source: bool,
+    domain: bool,
+    /// Place and relay.
+    place: bool,
+}
+
+impl Kept {
+    /// Where the filter may change, or time is kept too: one table for all rows.
+    const ALL: [Self; 1] = [Self { source: true, domain: true, place: true }];
+
+    /// For each kind of row what it is about, and what the filter looks at.
+    fn for_rows(filter: &Filter) -> [Self; 3] {
+        let asked = Self {
+            source: !filter.source.is_empty(),
+            domain: !filter.domain.is_empty(),
+            place: !filter.datacenter.is_empty(),
+        };
+        [Self { source: true, ..asked }, Self { domain: true, ..asked }, Self { place: true, ..asked }]
+    }
+
+    /// The domain decides whether an attempt counts where nothing else tells: then it is kept in any case.
+    fn of(self, key: CellKey, is_certain: bool) -> CellKey {
+        let kept = |is_kept: bool, id: u32| if is_kept { id } else { 0 };
+        CellKey {
+            source: kept(self.source, key.source),
+            quoted: kept(self.source, key.quoted),
+            domain: kept(self.domain || !is_certain, key.domain),
+            relay: kept(self.place, key.relay),
+            place: kept(self.place, key.place),
+            ..key
+        }
+    }
+}
+
+type Cells = HashMap<CellKey, Cell, RandomState>;
+
+/// The counts of a stretch of the input. What no row needs together is counted apart: sources times domains times
+/// relays are many, their sum is not.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    cells: HashMap<CellKey, Cell, RandomState>,
+    /// One for all rows, or one for each kind.
+    cells: Vec<(Kept, Cells)>,
     examples: HashMap<u32, Example, RandomState>,
     buckets: TimeBuckets,
 }
 
 impl Tables {
-    pub fn new(by_time: bool) -> Self {
-        let buckets = if by_time { TimeBuckets::Width(0) } else { TimeBuckets::None };
-        Self { cells: HashMap::default(), examples: HashMap::default(), buckets }
+    /// `by_time`: for a screen, on which the filter may change. Otherwise the rows must be asked for with this filter.
+    pub fn new(by_time: bool, filter: &Filter) -> Self {
+        let (buckets, kept) = match by_time {
+            true => (TimeBuckets::Width(0), &Kept::ALL[..]),
+            false => (TimeBuckets::None, &Kept::for_rows(filter)[..]),
+        };
+        let cells = kept.iter().map(|kept| (*kept, Cells::default())).collect();
+        Self { cells, examples: HashMap::default(), buckets }
     }
 
-    /// Counts one attempt; the key's bucket is set here.
-    pub fn count(&mut self, mut key: CellKey, time: Option<Time>) {
+    /// Counts one attempt; the key's bucket is set here. `is_certain`: whoever the recipient is.
+    pub fn count(&mut self, mut key: CellKey, is_certain: bool, time: Option<Time>) {
         key.bucket = match (self.buckets, time) {
             (TimeBuckets::None, _) => 0,
             (_, None) => NO_TIME,
             (TimeBuckets::Width(i), Some(t)) => bucket_of(t.seconds, WIDTHS[i]),
         };
-        let cell = self.cells.entry(key).or_insert(Cell::EMPTY);
-        cell.count += 1;
-        if let Some(time) = time {
-            let packed = PackedTime::from(time);
-            cell.first = cell.first.min(packed);
-            cell.last = cell.last.max(packed);
+        let time = time.map(PackedTime::from);
+        let one = Cell { count: 1, first: time.unwrap_or(NEVER), last: time.unwrap_or(PackedTime(i64::MIN)) };
+        for (kept, cells) in &mut self.cells {
+            cells.entry(kept.of(key, is_certain)).or_insert(Cell::EMPTY).add(&one);
         }
-        if self.cells.len() > MAX_CELLS {
+        if self.is_full() {
             self.coarsen();
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.cells.iter().any(|(_, cells)| cells.len() > MAX_CELLS)
     }
 
     /// Keeps a reply as the example of its kind, if it comes before the one at hand.
@@ -138,31 +200,31 @@ impl Tables {
     pub fn merge(&mut self, mut other: Self) {
         while self.width_index() < other.width_index() && self.coarsen() {}
         while other.width_index() < self.width_index() && other.coarsen() {}
-        // Into the larger one, which then grows least.
-        if other.cells.len() > self.cells.len() {
-            std::mem::swap(&mut self.cells, &mut other.cells);
-        }
-        for (key, cell) in &other.cells {
-            self.cells.entry(*key).or_insert(Cell::EMPTY).add(cell);
+        for ((_, cells), (_, other)) in self.cells.iter_mut().zip(&mut other.cells) {
+            // Into the larger one, which then grows least.
+            if other.len() > cells.len() {
+                std::mem::swap(cells, other);
+            }
+            for (key, cell) in &*other {
+                cells.entry(*key).or_insert(Cell::EMPTY).add(cell);
+            }
         }
         for (verdict, example) in other.examples {
             self.example(verdict, example.input, example.offset, &example.text);
         }
-        while self.cells.len() > MAX_CELLS && self.coarsen() {}
+        while self.is_full() && self.coarsen() {}
     }
 
     /// What was counted so far, and nothing left.
     pub fn take(&mut self) -> Self {
-        let empty = Self { cells: HashMap::default(), examples: HashMap::default(), buckets: self.buckets };
+        let cells = self.cells.iter().map(|(kept, _)| (*kept, Cells::default())).collect();
+        let empty = Self { cells, examples: HashMap::default(), buckets: self.buckets };
         std::mem::replace(self, empty)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
-    }
-
-    pub fn cells(&self) -> impl Iterator<Item = (&CellKey, &Cell)> {
-        self.cells.iter()
+    /// What these rows are made of. What is not kept for them is 0 in the keys.
+    pub fn cells(&self, rows: Rows) -> impl Iterator<Item = (&CellKey, &Cell)> {
+        self.cells.get(rows as usize).or(self.cells.first()).into_iter().flat_map(|(_, cells)| cells)
     }
 
     pub fn examples(&self) -> impl Iterator<Item = (u32, &Example)> {
@@ -190,12 +252,14 @@ impl Tables {
         let Some(wider) = WIDTHS.get(i + 1) else { return false };
         let factor = (wider / WIDTHS[i]) as i32;
         self.buckets = TimeBuckets::Width(i + 1);
-        let mut cells: HashMap<CellKey, Cell, RandomState> = HashMap::default();
-        for (key, cell) in self.cells.drain() {
-            let bucket = if key.bucket == NO_TIME { NO_TIME } else { key.bucket.div_euclid(factor) };
-            cells.entry(CellKey { bucket, ..key }).or_insert(Cell::EMPTY).add(&cell);
+        for (_, cells) in &mut self.cells {
+            let mut coarse = Cells::default();
+            for (key, cell) in cells.drain() {
+                let bucket = if key.bucket == NO_TIME { NO_TIME } else { key.bucket.div_euclid(factor) };
+                coarse.entry(CellKey { bucket, ..key }).or_insert(Cell::EMPTY).add(&cell);
+            }
+            *cells = coarse;
         }
-        self.cells = cells;
         true
     }
 }
@@ -214,7 +278,8 @@ mod tests {
     }
 
     fn content(tables: &Tables) -> impl PartialEq + std::fmt::Debug {
-        let mut all: Vec<_> = tables.cells().map(|(k, c)| (k.bucket, k.source, c.count, c.range())).collect();
+        let cells = tables.cells(Rows::Sources);
+        let mut all: Vec<_> = cells.map(|(k, c)| (k.bucket, k.source, c.count, c.range())).collect();
         all.sort();
         all
     }
@@ -224,13 +289,14 @@ mod tests {
         fn the_sum_does_not_depend_on_the_cut(
             attempts in proptest::collection::vec((0u32..5, -90_000i64..90_000), 0..200), cut in 0usize..200,
         ) {
-            let mut whole = Tables::new(true);
-            let mut parts = [Tables::new(true), Tables::new(true)];
+            let new = || Tables::new(true, &Filter::default());
+            let mut whole = new();
+            let mut parts = [new(), new()];
             for (i, (source, second)) in attempts.iter().enumerate() {
                 let time = Some(Time::from_seconds(*second));
-                whole.count(key(*source), time);
+                whole.count(key(*source), true, time);
                 let part = &mut parts[usize::from(i >= cut)];
-                part.count(key(*source), time);
+                part.count(key(*source), true, time);
                 part.example(1, 0, i as u64, b"text");
             }
             let [first, mut second] = parts;

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use crate::cli::{EventsArgs, EventsFormat};
-use crate::engine::{self, Event, Run};
+use crate::engine::{self, Event, Prefilter, Run};
 use crate::export;
 
 use super::options::{config, options};
@@ -13,6 +13,7 @@ use super::output::{self, Failure};
 pub fn run(args: &EventsArgs) -> Result<u8, Failure> {
     let mut options = options(&args.read, &config(&args.read)?, false)?;
     options.look_twice = true;
+    options.prefilter = options.prefilter.max(Prefilter::Messages);
     let run = Run::new(options, false);
     let snapshot = run.batch();
     match &args.output {

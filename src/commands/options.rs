@@ -12,7 +12,7 @@ use crate::attribute::SourceMap;
 use crate::cli::ReadArgs;
 use crate::config::Config;
 use crate::detect::Settings;
-use crate::engine::Options;
+use crate::engine::{Options, Prefilter};
 use crate::microsoft::{Class, Platform};
 use crate::record::{self, Outcome, Zone};
 
@@ -53,6 +53,7 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         clear_after: knobs.clear_after_minutes.map_or(default.clear_after, |m| (m * 60.0) as i64),
         ..default
     };
+    let by_sender = !filter.sender_domain.is_empty();
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
         paths: args.paths.clone(),
@@ -69,6 +70,12 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         follow,
         look_twice: false,
         explains: false,
+        prefilter: match args.no_prefilter {
+            true => Prefilter::Off,
+            // What comes later may ask for what came before.
+            false if follow || by_sender => Prefilter::Messages,
+            false => Prefilter::Deliveries,
+        },
     })
 }
 

@@ -8,7 +8,8 @@ use crate::aggregate::{
     Belongs, Cache, CellKey, Filter, NameTables, Names, Place, SourceKey, Tables, VerdictKey,
 };
 use crate::attribute::{self, SourceMap};
-use crate::microsoft::{self, Class, Platform, Signal};
+use crate::memo::Memo;
+use crate::microsoft::{self, Class, Owner, Platform, Signal};
 use crate::record::{
     Answer, Attempt, Clock, Format, Line, Outcome, Reader, Record, Seen, Stamper, Time, domain_of,
 };
@@ -17,9 +18,11 @@ use crate::source::{Chunk, ChunkSink};
 use crate::text::{escape_controls, lower};
 
 use super::clock::answered_at;
-use super::judge::{Judged, answering_host, judge};
+use super::judge::{Judged, answering_host, judge_by};
+use super::look_back::{LookBack, scanner};
+use super::options::Prefilter;
 use super::others::{Other, Others};
-use super::senders::{Left, message};
+use super::senders::{Left, Waiting, message};
 use super::skew::Skews;
 use super::told::{Told, fingerprint, fingerprints};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
@@ -155,13 +158,13 @@ pub struct Counted {
 impl Counted {
     /// Counts it.
     pub fn add(&self, tables: &mut Tables, trials: &mut Trials, stats: &mut InputStats) {
-        let Self { key, time, input, offset, outcome, queue, .. } = *self;
+        let Self { key, time, input, offset, outcome, queue, is_certain, .. } = *self;
         stats.extend_range(time);
-        match self.is_certain {
+        match is_certain {
             true => stats.attempts += 1,
             false => *stats.by_domain.entry(key.domain).or_default() += 1,
         }
-        tables.count(key, time);
+        tables.count(key, is_certain, time);
         let Some(second) = time.and_then(|t| u32::try_from(t.seconds).ok()) else { return };
         let CellKey { source, domain, relay, verdict, place, quoted, .. } = key;
         let pass = Pass { second, source, domain, relay, verdict, queue };
@@ -237,6 +240,8 @@ pub struct Context<'e> {
     pub left_out: &'e [Vec<Range<u64>>],
     /// How many there are.
     pub inputs: usize,
+    /// By input, which lines are looked at.
+    pub prefilter: &'e [Prefilter],
     /// Attempts are counted by time too.
     pub by_time: bool,
 }
@@ -252,6 +257,9 @@ pub struct Worker<'e> {
     pub skews: Skews,
     /// Of the task at hand.
     pub left: Left,
+    /// Likewise, where not all lines that tell senders are read.
+    look_back: Option<LookBack>,
+    owners: Memo<Owner>,
     sources: Cache,
     domains: Cache,
     senders: Cache,
@@ -267,13 +275,15 @@ impl<'e> Worker<'e> {
     pub fn new(context: Context<'e>) -> Self {
         Self {
             context,
-            tables: Tables::new(context.by_time),
+            tables: Tables::new(context.by_time, context.filter),
             trials: Trials::default(),
             others: Others::default(),
             asides: Vec::new(),
             sightings: Vec::new(),
             skews: Skews::default(),
             left: Left::new(context.inputs),
+            look_back: None,
+            owners: Memo::default(),
             sources: Cache::default(),
             domains: Cache::default(),
             senders: Cache::default(),
@@ -309,7 +319,15 @@ impl<'e> Worker<'e> {
         self.context.left_out.get(input as usize).is_some_and(|ranges| leaves_out(ranges, offset))
     }
 
-    fn record(&mut self, stats: &mut InputStats, input: u32, offset: u64, record: &Record<'_>) {
+    /// `before`: what was read right before the line.
+    fn record(
+        &mut self,
+        stats: &mut InputStats,
+        input: u32,
+        offset: u64,
+        before: &[u8],
+        record: &Record<'_>,
+    ) {
         match record {
             Record::Attempt(attempt) => {
                 if self.context.filter.holds_time(attempt.time) {
@@ -317,7 +335,7 @@ impl<'e> Worker<'e> {
                     if let Some(told) = self.context.told {
                         told.add(fingerprint(attempt));
                     }
-                    let whose = self.whose(input, offset, attempt);
+                    let whose = self.whose(input, offset, before, attempt);
                     if matches!(whose, Whose::Microsoft(_)) {
                         self.compare_clocks(attempt);
                     }
@@ -326,25 +344,29 @@ impl<'e> Worker<'e> {
             }
             Record::Retold(attempt) => {
                 if self.context.filter.holds_time(attempt.time) {
-                    let whose = self.whose(input, offset, attempt);
+                    let whose = self.whose(input, offset, before, attempt);
                     self.asides.push(Aside { input, fingerprints: fingerprints(attempt), attempt: whose });
                 }
             }
             Record::HeldBack { time } => {
                 stats.held_back += u64::from(self.context.filter.holds_time(*time));
             }
-            Record::Queued { host, queue_id, sender } => {
+            Record::Queued { host, queue_id, sender } if self.look_back.is_none() => {
                 self.left.recent.add(message(*host, queue_id), sender);
             }
             Record::Note(text) => {
                 stats.notes.insert(*text);
             }
-            Record::Irrelevant | Record::Malformed { .. } => {}
+            Record::Queued { .. } | Record::Irrelevant | Record::Malformed { .. } => {}
         }
     }
 
-    fn whose(&mut self, input: u32, offset: u64, attempt: &Attempt<'_>) -> Whose {
-        let Some(judged) = judge(attempt) else {
+    fn whose(&mut self, input: u32, offset: u64, before: &[u8], attempt: &Attempt<'_>) -> Whose {
+        let relay = match attempt.relay_host {
+            Some(host) => self.owners.get(host, || microsoft::owner(Some(host))),
+            None => microsoft::owner(None),
+        };
+        let Some(judged) = judge_by(attempt, relay) else {
             let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
             return Whose::Other(second.map(|second| Other {
                 source: self.source_id(attempt),
@@ -358,7 +380,7 @@ impl<'e> Worker<'e> {
         let blames_sender = judged.verdict.signal == Signal::Auth;
         let sender = match attempt.sender {
             Some(sender) if by_sender || !is_accepted => self.sender_id(domain_of(sender)),
-            None if by_sender || blames_sender => self.sender_elsewhere(input, attempt),
+            None if by_sender || blames_sender => self.sender_elsewhere(input, offset, before, attempt),
             _ => 0,
         };
         let verdict = self.verdict_id(attempt, &judged);
@@ -387,11 +409,15 @@ impl<'e> Worker<'e> {
     }
 
     /// The sender that another line tells; a number to ask with later where this task has not seen it.
-    fn sender_elsewhere(&mut self, input: u32, attempt: &Attempt<'_>) -> u32 {
+    fn sender_elsewhere(&mut self, input: u32, offset: u64, before: &[u8], attempt: &Attempt<'_>) -> u32 {
         let Some(queue_id) = attempt.queue_id else { return 0 };
         let message = message(attempt.host, queue_id);
-        if let Some(known) = self.left.recent.get(message) {
-            let Some(domain) = known.clone() else { return 0 };
+        let found = match &mut self.look_back {
+            Some(look_back) => look_back.sender(before, attempt.host, queue_id),
+            None => self.left.recent.get(message).cloned(),
+        };
+        if let Some(known) = found {
+            let Some(domain) = known else { return 0 };
             return self
                 .senders
                 .id(domain.as_bytes(), || self.context.names.lock().senders.id(Some((&*domain).into())));
@@ -405,8 +431,8 @@ impl<'e> Worker<'e> {
         if number == u32::MAX {
             return 0;
         }
-        if self.left.waiting.last() != Some(&(message, number)) {
-            self.left.waiting.push((message, number));
+        if self.left.waiting.last().is_none_or(|last| last.number != number) {
+            self.left.waiting.push(Waiting { message, number, offset });
         }
         NameTables::waiting_sender(number)
     }
@@ -463,7 +489,10 @@ impl<'e> Worker<'e> {
     fn verdict_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
         let verdict = &judged.verdict;
         self.scratch.clear();
-        self.scratch.extend_from_slice(verdict.id.as_bytes());
+        // A delivery needs no name to be told from a refusal.
+        if verdict.class != Class::Accepted {
+            self.scratch.extend_from_slice(verdict.id.as_bytes());
+        }
         self.scratch.extend_from_slice(&judged.smtp_code.unwrap_or(0).to_le_bytes());
         if let Some(enhanced) = judged.enhanced {
             self.scratch.push(enhanced.0);
@@ -546,12 +575,14 @@ impl<'w, 'e> Task<'w, 'e> {
         clock: &Clock,
         between: &'w mut dyn FnMut(u64) -> bool,
     ) -> Self {
+        let prefilter = worker.context.prefilter[input as usize];
+        worker.look_back = (prefilter == Prefilter::Deliveries).then(|| LookBack::new(format, clock));
         Self {
             worker,
             stats: InputStats::default(),
             input,
             format,
-            scanner: Scanner::new(format.needles()).each_counts(format.spans_lines()),
+            scanner: scanner(format, prefilter),
             reader: format.reader(clock),
             edges: Stamper::new(clock),
             between,
@@ -587,7 +618,7 @@ impl<'w, 'e> Task<'w, 'e> {
                 if let Record::Malformed { why } = record {
                     stats.sample(offset, why, b"");
                 }
-                worker.record(stats, *input, offset, &record);
+                worker.record(stats, *input, offset, b"", &record);
             }
         });
         self.stats
@@ -631,7 +662,8 @@ impl ChunkSink for Task<'_, '_> {
                     }
                     _ => kind = kind.or(Some(Kind::Parsed)),
                 }
-                worker.record(stats, *input, at, &record);
+                let before = &chunk.bytes[..(offset - chunk.offset) as usize];
+                worker.record(stats, *input, at, before, &record);
             });
             match kind {
                 Some(Kind::Parsed) => stats.parsed += 1,

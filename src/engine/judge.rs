@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::microsoft::{self, Bound, Catalogue, Platform, Verdict};
+use crate::microsoft::{self, Bound, Catalogue, Owner, Platform, Verdict};
 use crate::record::{Answer, Attempt, Enhanced, Outcome};
 
 /// What is known of an attempt from its own record.
@@ -24,13 +24,18 @@ const SUBMISSION: u16 = 587;
 
 /// `None` for another provider's mail.
 pub fn judge<'a>(attempt: &Attempt<'a>) -> Option<Judged<'a>> {
+    judge_by(attempt, microsoft::owner(attempt.relay_host))
+}
+
+/// The same, where it is known whose the relay's name is.
+pub fn judge_by<'a>(attempt: &Attempt<'a>, relay: Owner) -> Option<Judged<'a>> {
     if attempt.relay_port == Some(SUBMISSION) {
         return None;
     }
     let (ip, answer, domain) = (attempt.relay_ip, &attempt.answer, attempt.recipient_domain());
     let bound = match (attempt.relay_host, attempt.greeting) {
         (None, Some(greeting)) => microsoft::bound_by_greeting(greeting, ip, answer, domain),
-        (host, _) => microsoft::bound(host, ip, answer, domain),
+        _ => microsoft::bound(relay, ip, answer, domain),
     };
     let platform = match bound {
         Bound::Yes(platform) => Some(platform),

@@ -9,6 +9,7 @@ mod follow;
 mod frontier;
 mod ids;
 mod judge;
+mod look_back;
 mod options;
 mod others;
 mod prepare;
@@ -23,7 +24,7 @@ mod twice;
 mod visit;
 
 pub use events::{Event, events};
-pub use options::Options;
+pub use options::{Options, Prefilter};
 pub use run::Run;
 pub use session::{LineList, LogLine, Session};
 pub use summary::{Detected, arithmetic};

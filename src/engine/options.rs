@@ -8,6 +8,18 @@ use crate::detect::Settings;
 use crate::record::Zone;
 use crate::source::MmapChoice;
 
+/// Which lines are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Prefilter {
+    /// Deliveries; a line that tells a message's sender where one of them asks for it.
+    #[default]
+    Deliveries,
+    /// Both.
+    Messages,
+    /// All: the slow way, which tests hold the others against.
+    Off,
+}
+
 /// A run over inputs.
 pub struct Options {
     pub paths: Vec<PathBuf>,
@@ -33,4 +45,5 @@ pub struct Options {
     pub look_twice: bool,
     /// An event may be asked for its arithmetic: all attempts are kept for that.
     pub explains: bool,
+    pub prefilter: Prefilter,
 }

@@ -6,11 +6,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::UNIX_EPOCH;
 
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::aggregate::Warning;
+use crate::microsoft::Catalogue;
 use crate::record::{self, Clock, Format, Zone};
 use crate::source::{Coding, Discovered, FileSpan, Location, Tail, discover, open_stream, sniff};
 
@@ -56,6 +58,10 @@ pub struct Inputs {
 
 /// Finds, opens and sniffs all inputs.
 pub fn prepare(options: &Options) -> Inputs {
+    // Takes some milliseconds, and is first asked for by a refusal. Where there is no thread for it, that one waits.
+    let _ = thread::Builder::new().spawn(|| {
+        Catalogue::active();
+    });
     let (discovered, failed) = discover(&options.paths);
     let troubles = failed.into_iter().map(|(path, error)| trouble(&path.display().to_string(), &error));
     let mut inputs = Inputs { troubles: troubles.collect(), ..Inputs::default() };

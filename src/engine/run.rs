@@ -18,10 +18,11 @@ use crate::source::{Chunks, Compression, Location, open_stream};
 use super::collect::{Aside, Context, InputStats, Task, Worker};
 use super::feed::Feed;
 use super::frontier::Frontier;
-use super::options::Options;
+use super::look_back::{leaves_senders_out, look};
+use super::options::{Options, Prefilter};
 use super::others::Others;
 use super::prepare::{Inputs, Prepared, Stream, prepare};
-use super::senders::{Sender, Senders};
+use super::senders::{Sender, Senders, Waiting};
 use super::skew::Skews;
 use super::summary::{self, Detected};
 use super::told::{Told, fingerprints};
@@ -58,6 +59,8 @@ pub struct Run {
     frontier: Frontier,
     senders: Mutex<Senders>,
     firsts: Firsts,
+    /// By input, which of its lines are looked at.
+    prefilter: Vec<Prefilter>,
     /// Set where files hold the same lines: by input, what is read in another one.
     left_out: OnceLock<Left>,
     totals: Mutex<Totals>,
@@ -92,7 +95,7 @@ impl Run {
     pub fn new(options: Options, by_time: bool) -> Self {
         let Inputs { list: inputs, streams, spools, troubles, firsts } = prepare(&options);
         let totals = Totals {
-            tables: Tables::new(by_time),
+            tables: Tables::new(by_time, &options.filter),
             trials: Trials::default(),
             others: Others::default(),
             inputs: vec![InputStats::default(); inputs.len()],
@@ -106,6 +109,10 @@ impl Run {
         // What is told at the end, and what cannot be read again, has no order on the way.
         let is_pipe = |input: &Prepared| matches!(input.location, Location::Stream(_));
         let holds = told.is_some() || inputs.iter().any(is_pipe);
+        // The view looks at lines again, by the sender too: of several files, an older one may tell it.
+        let on_demand = |input: &Prepared| leaves_senders_out(input) && (!by_time || inputs.len() == 1);
+        let least = |input| if on_demand(input) { Prefilter::Deliveries } else { Prefilter::Messages };
+        let prefilter = inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
         let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
         Self {
             total_bytes: inputs.iter().map(|i| i.size).sum(),
@@ -118,6 +125,7 @@ impl Run {
             senders: Mutex::new(Senders::new(inputs.len())),
             inputs,
             firsts,
+            prefilter,
             left_out: OnceLock::new(),
             totals: Mutex::new(totals),
             by_time,
@@ -193,7 +201,7 @@ impl Run {
     /// Forgets all that was counted.
     fn forget(&self) {
         let mut totals = self.lock();
-        totals.tables = Tables::new(self.by_time);
+        totals.tables = Tables::new(self.by_time, &self.options.filter);
         totals.trials = Trials::default();
         totals.others = Others::default();
         totals.inputs.fill(InputStats::default());
@@ -328,6 +336,7 @@ impl Run {
             firsts: &self.firsts,
             left_out: self.left_out.get().map_or(&[], Vec::as_slice),
             inputs: self.inputs.len(),
+            prefilter: &self.prefilter,
             by_time: self.by_time,
         })
     }
@@ -341,7 +350,12 @@ impl Run {
     /// What no stretch and no log could tell for itself: all are read now.
     fn settle(&self) {
         let order = self.by_age();
-        let answers = self.senders().settle(&order);
+        let look = |input: usize, waiting: &[Waiting]| {
+            let leaves_out = self.prefilter[input] == Prefilter::Deliveries;
+            // A file that cannot be read any more has been named by the scan.
+            leaves_out.then(|| self.on_threads(|| look(&self.inputs[input], waiting)).unwrap_or_default())
+        };
+        let answers = self.senders().settle(&order, look);
         self.answer(answers);
         self.settle_asides(&mut self.lock());
     }

@@ -131,12 +131,21 @@ impl Recent {
     }
 }
 
+/// A message whose sender a refusal asked for in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub message: u64,
+    /// Under which it waits.
+    pub number: u32,
+    /// Where the refusal stands: what comes behind it tells of another message.
+    pub offset: u64,
+}
+
 /// What a task leaves: the messages that came in, and those that refusals asked for in vain.
 #[derive(Debug)]
 pub struct Left {
     pub recent: Recent,
-    /// Message, and the number under which it waits.
-    pub waiting: Vec<(u64, u32)>,
+    pub waiting: Vec<Waiting>,
 }
 
 impl Left {
@@ -157,8 +166,11 @@ struct Input {
     next: usize,
     early: BTreeMap<usize, Left>,
     /// Asked for in vain so far.
-    missing: Vec<(u64, u32)>,
+    missing: Vec<Waiting>,
 }
+
+/// Of some messages, where in an input their senders stand, in the order of the input.
+pub type SenderLines = HashMap<u64, Vec<(u64, Sender)>, RandomState>;
 
 /// The messages of all inputs.
 pub struct Senders {
@@ -182,10 +194,10 @@ impl Senders {
         let mut answers = Vec::new();
         while let Some(left) = input.early.remove(&input.next) {
             input.next += 1;
-            for (message, number) in left.waiting {
-                match input.known.get(message) {
-                    Some(sender) => answers.push((number, sender.clone())),
-                    None => input.missing.push((message, number)),
+            for waiting in left.waiting {
+                match input.known.get(waiting.message) {
+                    Some(sender) => answers.push((waiting.number, sender.clone())),
+                    None => input.missing.push(waiting),
                 }
             }
             input.known.append(left.recent);
@@ -193,16 +205,36 @@ impl Senders {
         answers
     }
 
-    /// Looks for what is still missing in the other inputs. `order`: the inputs by their age, oldest first.
-    pub fn settle(&mut self, order: &[usize]) -> Vec<(u32, Sender)> {
+    /// Looks for what is still missing in the inputs before. `order`: the inputs by their age, oldest first.
+    /// `look`: asked for the messages of an input of which not all lines were read, its own ones among them; `None`
+    /// where all were.
+    pub fn settle(
+        &mut self,
+        order: &[usize],
+        mut look: impl FnMut(usize, &[Waiting]) -> Option<SenderLines>,
+    ) -> Vec<(u32, Sender)> {
         let mut answers = Vec::new();
-        for (place, input) in order.iter().enumerate() {
-            let missing = mem::take(&mut self.inputs[*input].missing);
-            for (message, number) in missing {
-                if let Some(sender) = self.before(&order[..place], message) {
-                    answers.push((number, sender));
-                }
+        let mut missing: Vec<Waiting> = Vec::new();
+        for &input in order.iter().rev() {
+            missing.append(&mut self.inputs[input].missing);
+            if missing.is_empty() {
+                continue;
             }
+            let lines = look(input, &missing);
+            let known = &mut self.inputs[input].known;
+            missing.retain(|waiting| {
+                let sender = match &lines {
+                    Some(lines) => lines.get(&waiting.message).and_then(|lines| {
+                        let before = lines.iter().rev().find(|(offset, _)| *offset < waiting.offset);
+                        before.map(|(_, sender)| sender)
+                    }),
+                    None => known.get(waiting.message),
+                };
+                answers.extend(sender.map(|sender| (waiting.number, sender.clone())));
+                sender.is_none()
+            });
+            // All of an older input stands before.
+            missing.iter_mut().for_each(|waiting| waiting.offset = u64::MAX);
         }
         answers
     }
@@ -222,7 +254,8 @@ mod tests {
         for (message, sender) in messages {
             left.recent.add(*message, sender.as_bytes());
         }
-        left.waiting = waiting.to_vec();
+        let one = |(message, number): &(u64, u32)| Waiting { message: *message, number: *number, offset: 0 };
+        left.waiting = waiting.iter().map(one).collect();
         left
     }
 
@@ -248,7 +281,7 @@ mod tests {
                 answers.extend(shown(senders.add(0, Some(at), left(messages, waiting))));
             }
             assert_eq!(answers, expected, "{order:?}");
-            assert!(senders.settle(&[0]).is_empty());
+            assert!(senders.settle(&[0], |_, _| None).is_empty());
         }
     }
 
@@ -257,7 +290,8 @@ mod tests {
         let mut senders = Senders::new(2);
         senders.add(1, Some(0), left(&[(1, "a@one.example"), (5, "<>")], &[(2, 7)]));
         senders.add(0, Some(0), left(&[(2, "a@two.example")], &[(1, 8), (5, 9)]));
-        assert_eq!(shown(senders.settle(&[1, 0])), [(8, Some("one.example".into())), (9, None)]);
+        let answers = shown(senders.settle(&[1, 0], |_, _| None));
+        assert_eq!(answers, [(8, Some("one.example".into())), (9, None)]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::record::{Format, Stamper, Time};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 
+use super::look_back::scanner;
+use super::options::Prefilter;
 use super::prepare::Prepared;
 
 /// Of each input: the first line of a copy may be torn.
@@ -52,6 +54,8 @@ pub struct Firsts {
     list: Vec<First>,
     /// A bit for each, by the top of its number.
     bits: [u64; 16],
+    /// They are of several inputs.
+    several: bool,
 }
 
 /// Offset and [`quick`] of the first records in the beginning of an input.
@@ -69,6 +73,7 @@ impl Firsts {
     /// Adds those of an input that can be read again.
     pub fn add(&mut self, input: usize, firsts: &[(u64, u64)]) {
         for (offset, quick) in firsts {
+            self.several |= self.list.iter().any(|first| first.input != input as u32);
             self.bits[(quick >> 60) as usize] |= 1 << (quick >> 54 & 63);
             self.list.push(First { input: input as u32, offset: *offset, quick: *quick });
         }
@@ -76,7 +81,7 @@ impl Firsts {
 
     /// Whether the line may be a copy of another input's first record.
     pub fn look(&self, input: u32, offset: u64, line: &[u8], each: impl FnMut(Sighting)) {
-        if self.list.is_empty() {
+        if !self.several {
             return;
         }
         let quick = quick(line);
@@ -219,7 +224,8 @@ impl Records {
             io::copy(&mut (&mut stream).take(from), &mut io::sink())?;
             stream
         };
-        let queue = Queue { format, scanner: Scanner::new(format.needles()), records: VecDeque::new() };
+        let scanner = scanner(format, Prefilter::Messages).each_counts(false);
+        let queue = Queue { format, scanner, records: VecDeque::new() };
         Ok(Self { chunks: Chunks::resume(stream, from), more: true, queue })
     }
 

@@ -16,6 +16,8 @@ use crate::text::lower;
 
 use super::collect::source_key;
 use super::judge::{Judged, answering_host, judge, judge_reply};
+use super::look_back::scanner;
+use super::options::Prefilter;
 use super::prepare::Prepared;
 use super::run::Run;
 use super::senders::{Recent, message};
@@ -82,7 +84,7 @@ pub fn visit(
                 before: &lessons.by_age[..place],
                 recent: Recent::new(run.inputs.len()),
             },
-            scanner: Scanner::new(format.needles()).each_counts(format.spans_lines()),
+            scanner: scanner(format, run.options.prefilter.max(Prefilter::Messages)),
             reader: format.reader(&input.clock_at(0)),
             each,
             go_on: true,

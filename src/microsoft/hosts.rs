@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::verdict::codes_and_length;
 use super::{Platform, codes, data};
 use crate::record::Answer;
+use crate::text::near;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +57,8 @@ struct Ending {
 struct Hosts {
     file: File,
     endings: Vec<Ending>,
+    /// Theirs, by which most names are told to be others'.
+    tails: Vec<u32>,
     v4: Vec<(u32, u32)>,
     v6: Vec<(u128, u128)>,
     phrases: AhoCorasick,
@@ -104,7 +107,8 @@ static HOSTS: LazyLock<Hosts> = LazyLock::new(|| {
         .prefilter(false)
         .build(&file.quoted_ip_phrases)
         .unwrap_or_else(|error| panic!("src/microsoft/data/hosts.toml: quoted_ip_phrases: {error}"));
-    Hosts { file, endings, v4, v6, phrases, needles }
+    let tails = endings.iter().map(|ending| ending.tail).collect();
+    Hosts { file, endings, tails, v4, v6, phrases, needles }
 });
 
 fn range_of(text: &str) -> Option<(IpAddr, u32)> {
@@ -144,7 +148,9 @@ pub fn relay(host: &[u8]) -> Relay {
 fn name(host: &[u8]) -> Name {
     let host = host.strip_suffix(b".").unwrap_or(host);
     let last = tail(host);
-    for ending in &HOSTS.endings {
+    let hosts = &*HOSTS;
+    let known = hosts.tails.iter().fold(false, |known, tail| known | (*tail == last));
+    for ending in hosts.endings.iter().filter(|_| known) {
         if ending.tail == last
             && host.len() >= ending.text.len()
             && (!ending.whole || host.len() == ending.text.len())
@@ -153,10 +159,22 @@ fn name(host: &[u8]) -> Name {
             return ending.name;
         }
     }
-    match memmem::rfind(host, b"...") {
+    match last_dots(host) {
         Some(at) => shortened(&host[..at], &host[at + 3..]),
         None => Name::Other,
     }
+}
+
+/// Where three dots stand last.
+fn last_dots(host: &[u8]) -> Option<usize> {
+    let (mut from, mut last) = (0, None);
+    while let Some(dot) = near(b'.', &host[from..]).map(|dot| from + dot) {
+        if host[dot..].starts_with(b"...") {
+            last = Some(dot);
+        }
+        from = dot + 1;
+    }
+    last
 }
 
 /// A name of which Sendmail has left the two ends.
@@ -590,10 +608,20 @@ pub enum Bound {
     ByDomain,
 }
 
+/// What the name of a relay tells by itself. A few relays take most of the mail: worth a memo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner(Option<Name>);
+
+/// Whose the name of a relay is, if it is one.
+pub fn owner(relay_host: Option<&[u8]>) -> Owner {
+    let host = relay_host.filter(|host| !host.is_empty() && !is_address(host));
+    Owner(host.map(name))
+}
+
 /// Whether an attempt went to Microsoft: the relay decides, by name or address; where the log names none, whoever
 /// answered; where nobody said who he is, the recipient's domain.
 pub fn bound(
-    relay_host: Option<&[u8]>,
+    relay: Owner,
     relay_ip: Option<IpAddr>,
     answer: &Answer<'_>,
     recipient_domain: Option<&[u8]>,
@@ -604,10 +632,9 @@ pub fn bound(
         }
         Bound::Yes(platform)
     };
-    let host = relay_host.filter(|host| !host.is_empty() && !is_address(host));
     let eop = || relay_ip.is_some_and(is_eop_address);
-    if let Some(host) = host {
-        return match name(host) {
+    if let Some(name) = relay.0 {
+        return match name {
             Name::Microsoft(platform) => yes(platform),
             Name::Submission | Name::Outbound => Bound::No,
             // A name of the recipient's own for one of Microsoft's addresses.
@@ -640,7 +667,7 @@ pub fn bound_by_greeting(
     answer: &Answer<'_>,
     recipient_domain: Option<&[u8]>,
 ) -> Bound {
-    let by_address = bound(None, relay_ip, answer, recipient_domain);
+    let by_address = bound(Owner(None), relay_ip, answer, recipient_domain);
     if relay_ip.is_some_and(|ip| is_eop_address(ip) || !is_public(ip)) {
         return by_address;
     }

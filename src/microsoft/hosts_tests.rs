@@ -286,7 +286,7 @@ fn microsoft_bound() {
     let plain = Answer::Text(b"250 2.0.0 OK");
     let nobody = Answer::Nobody;
     let of = |host: Option<&str>, address: Option<&str>, answer: &Answer<'_>, domain: Option<&str>| {
-        bound(host.map(str::as_bytes), address.and_then(ip), answer, domain.map(str::as_bytes))
+        bound(owner(host.map(str::as_bytes)), address.and_then(ip), answer, domain.map(str::as_bytes))
     };
     let yes = Bound::Yes;
     // The relay's name.
@@ -391,8 +391,8 @@ proptest! {
         let _ = datacenter(&bytes);
         let _ = is_consumer_domain(&bytes);
         let _ = quoted_ips(&bytes).count();
-        let _ = bound(Some(&bytes), None, &Answer::Text(&bytes), Some(&bytes));
-        let _ = bound(None, None, &Answer::Text(&bytes), None);
+        let _ = bound(owner(Some(&bytes)), None, &Answer::Text(&bytes), Some(&bytes));
+        let _ = bound(owner(None), None, &Answer::Text(&bytes), None);
     }
 
     #[test]

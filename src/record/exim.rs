@@ -25,6 +25,7 @@ pub(crate) static EXIM: Dialect = Dialect {
         I=[192.0.2.21] DT=2m7s",
     order: Order::Sequential,
     needles: &[],
+    sender_needles: &[],
     is_tag: |tag| tag.starts_with(b"exim"),
     is_text: looks_like_line,
     marks: &[],

@@ -32,6 +32,7 @@ pub(crate) static OPENSMTPD: Dialect = Dialect {
         relay=\"198.51.100.12 (198.51.100.12)\" delay=1s result=\"TempFail\" stat=\"IO Error: Connection reset by peer\"",
     order: Order::Any,
     needles: &[b" relay="],
+    sender_needles: &[],
     is_tag: |tag| tag == b"smtpd",
     is_text: |text| fields(text).is_some(),
     marks: &[b" mta ", b"delivery", b" relay=\"", b" stat=\""],

@@ -4,13 +4,15 @@
 
 use std::net::IpAddr;
 
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use memchr::{memchr, memmem};
 
 use super::registry::Order;
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_with_code};
-use super::wrapped::Dialect;
+use super::wrapped::{Dialect, Out, TextReader};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
+use crate::memo::Memo;
+use crate::text::near;
 
 pub(crate) const MTA: Mta = Mta("postfix");
 
@@ -22,26 +24,48 @@ pub(crate) static POSTFIX: Dialect = Dialect {
         status=deferred (conversation with live-com.olc.protection.outlook.com[198.51.100.13] timed out while \
         sending MAIL FROM)",
     order: Order::Any,
-    needles: &[b" relay=", SENDER],
+    needles: &[b" relay="],
+    sender_needles: &[SENDER],
     is_tag: |tag| memmem::find(tag, b"postfix").is_some(),
-    is_text: |text| shape(text).is_some(),
+    is_text: is_delivery,
     marks: &[b"to=<", b" relay=", b" status="],
-    reader: |_| Box::new(line),
+    reader: |_| Box::new(Lines::default()),
     // Where several addresses share a name and Microsoft quotes them, that is told of any MTA.
     blind_spot: |_| None,
 };
 
+/// Behind the queue id of a delivery.
+const DELIVERY: &[u8] = b": to=<";
+/// A queue id is shorter.
+const MOST_QUEUE_ID: usize = 64;
+/// By byte, whether a queue id may hold it.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < plain.len() {
+        plain[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    plain
+};
 /// Behind the queue id, in the queue manager's line for each message.
 const SENDER: &[u8] = b": from=<";
 
-/// Reads a line; whether it is Postfix's.
-fn line(envelope: &Envelope<'_>, out: &mut dyn FnMut(Record<'_>)) -> bool {
-    let record = read(envelope);
-    let own = !matches!(record, Record::Irrelevant);
-    if own {
-        out(record);
+#[derive(Default)]
+struct Lines {
+    /// What relays are: a few take most of the mail.
+    relays: Memo<Option<Parts>>,
+}
+
+impl TextReader for Lines {
+    fn read(&mut self, envelope: &Envelope<'_>, offset: u64, out: &mut Out<'_>) -> bool {
+        let record = read(envelope, &mut self.relays);
+        let own = !matches!(record, Record::Irrelevant);
+        if own {
+            out(offset, record);
+        }
+        own
     }
-    own
 }
 
 /// What `status=` says.
@@ -51,15 +75,12 @@ enum Status {
 }
 
 /// Reads the text behind the tag.
-fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
-    let text = envelope.text;
-    if let Some((queue_id, sender)) = sender(text) {
-        return Record::Queued { host: envelope.host, queue_id, sender };
-    }
-    let Some((queue_id, fields)) = shape(text) else {
-        return match POSTFIX.has_marks(text) && memmem::find(text, b": to=<").is_some_and(|at| at < 64) {
-            true => Record::Malformed { why: "a delivery with an odd queue id" },
-            false => Record::Irrelevant,
+fn read<'a>(envelope: &Envelope<'a>, relays: &mut Memo<Option<Parts>>) -> Record<'a> {
+    let Some((queue_id, rest)) = queue_id(envelope.text) else { return odd(envelope.text) };
+    let Some(fields) = rest.strip_prefix(DELIVERY) else {
+        return match sender(rest) {
+            Some(sender) => Record::Queued { host: envelope.host, queue_id, sender },
+            None => odd(envelope.text),
         };
     };
     let Some(address) = address_end(fields) else {
@@ -82,7 +103,8 @@ fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
     if reason.starts_with(b"delivery temporarily suspended") {
         return Record::HeldBack { time: Some(envelope.time) };
     }
-    let service = memrchr(b'/', envelope.tag).map_or(envelope.tag, |slash| &envelope.tag[slash + 1..]);
+    let slash = envelope.tag.iter().rposition(|byte| *byte == b'/');
+    let service = slash.map_or(envelope.tag, |slash| &envelope.tag[slash + 1..]);
     if service == b"lmtp" {
         return Record::Irrelevant;
     }
@@ -96,11 +118,10 @@ fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
         }
         (named_in(reason), answer(reason, fields.dsn))
     } else {
-        let Some(remote) = Remote::read(relay) else { return Record::Irrelevant };
-        if remote.ip.is_some_and(is_here) {
-            return Record::Irrelevant;
+        match relays.get(relay, || Parts::read(relay)) {
+            Some(parts) if !parts.is_here => (parts.of(relay), answer(reason, fields.dsn)),
+            _ => return Record::Irrelevant,
         }
-        (remote, answer(reason, fields.dsn))
     };
     Record::Attempt(Attempt {
         time: Some(envelope.time),
@@ -120,25 +141,29 @@ fn read<'a>(envelope: &Envelope<'a>) -> Record<'a> {
     })
 }
 
-/// `qid: to=<`: the queue id, and what follows the `<`.
-fn shape(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (queue_id, rest) = queue_id(text)?;
-    Some((queue_id, rest.strip_prefix(b": to=<")?))
+/// What is no delivery, or a broken one.
+fn odd(text: &[u8]) -> Record<'_> {
+    match POSTFIX.has_marks(text) && memmem::find(text, DELIVERY).is_some_and(|at| at < MOST_QUEUE_ID) {
+        true => Record::Malformed { why: "a delivery with an odd queue id" },
+        false => Record::Irrelevant,
+    }
 }
 
-/// `qid: from=<address>, size=…` of the queue manager.
-fn sender(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (queue_id, rest) = queue_id(text)?;
+/// `qid: to=<`
+fn is_delivery(text: &[u8]) -> bool {
+    queue_id(text).is_some_and(|(_, rest)| rest.starts_with(DELIVERY))
+}
+
+/// `: from=<address>, size=…` of the queue manager.
+fn sender(rest: &[u8]) -> Option<&[u8]> {
     let address = rest.strip_prefix(SENDER)?;
-    Some((queue_id, &address[..address_end(address)?]))
+    Some(&address[..address_end(address)?])
 }
 
 /// The queue id, and what follows from its colon on.
 fn queue_id(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = memchr(b':', &text[..text.len().min(64)])?;
-    let (queue_id, rest) = text.split_at(colon);
-    let plain = !queue_id.is_empty() && queue_id.iter().all(u8::is_ascii_alphanumeric);
-    plain.then_some((queue_id, rest))
+    let end = text.iter().take(MOST_QUEUE_ID).position(|byte| !PLAIN[usize::from(*byte)])?;
+    (end > 0 && text[end] == b':').then(|| text.split_at(end))
 }
 
 /// Where the `>` stands that ends the address. A quoted local part may hold anything, and versions that log without
@@ -146,8 +171,13 @@ fn queue_id(text: &[u8]) -> Option<(&[u8], &[u8])> {
 fn address_end(text: &[u8]) -> Option<usize> {
     let mut from = text.strip_prefix(b"\"").and_then(|_| quoted_end(text, 1)).unwrap_or(0);
     loop {
-        let close = from + memchr(b'>', &text[from..])?;
-        let behind = text[close + 1..].strip_prefix(b", ").unwrap_or(&[]);
+        let close = from + near(b'>', &text[from..])?;
+        let behind = &text[close + 1..];
+        // Nearly always.
+        if behind.starts_with(b", relay=") {
+            return Some(close);
+        }
+        let behind = behind.strip_prefix(b", ").unwrap_or(&[]);
         let name = behind.iter().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
         if name > 0 && behind.get(name) == Some(&b'=') {
             return Some(close);
@@ -169,14 +199,14 @@ impl<'a> Fields<'a> {
         let (mut relay, mut dsn) = (None, None);
         loop {
             rest = rest.strip_prefix(b", ").ok_or("a delivery without status=")?;
-            if let Some(value) = rest.strip_prefix(b"status=") {
-                let end = memchr(b' ', value).unwrap_or(value.len());
+            if let [b's', b't', b'a', b't', b'u', b's', b'=', value @ ..] = rest {
+                let end = near(b' ', value).unwrap_or(value.len());
                 let status = value[..end].strip_suffix(b",").unwrap_or(&value[..end]);
                 let reason = value[end..].strip_prefix(b" (").unwrap_or(&[]);
                 let reason = reason.strip_suffix(b")").unwrap_or(reason);
                 return Ok(Self { relay, dsn, status, reason });
             }
-            let end = if let Some(address) = rest.strip_prefix(b"orig_to=<") {
+            let end = if let [b'o', b'r', b'i', b'g', b'_', b't', b'o', b'=', b'<', address @ ..] = rest {
                 9 + address_end(address).ok_or("an address that does not end")? + 1
             } else {
                 field_end(rest).ok_or("a delivery without status=")?
@@ -185,7 +215,7 @@ impl<'a> Fields<'a> {
             match field {
                 [b'r', b'e', b'l', b'a', b'y', b'=', value @ ..] => relay = Some(value),
                 [b'd', b's', b'n', b'=', value @ ..] => dsn = Some(value),
-                _ if memchr(b'=', field).is_none() => return Err("a field without a value"),
+                _ if near(b'=', field).is_none() => return Err("a field without a value"),
                 _ => {}
             }
             rest = &rest[end..];
@@ -193,9 +223,16 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Where `, ` ends a field. A search for one byte: starting one for two costs more than these short fields take.
+/// Where `, ` ends a field.
 fn field_end(text: &[u8]) -> Option<usize> {
-    memchr_iter(b',', text).find(|comma| text.get(comma + 1) == Some(&b' '))
+    let mut from = 0;
+    loop {
+        let comma = from + near(b',', &text[from..])?;
+        if text.get(comma + 1) == Some(&b' ') {
+            return Some(comma);
+        }
+        from = comma + 1;
+    }
 }
 
 fn status(word: &[u8]) -> Option<Status> {
@@ -217,13 +254,33 @@ pub(crate) struct Remote<'a> {
 }
 
 impl<'a> Remote<'a> {
-    /// `host[ip]:port`; `None` for `local`, `dovecot`, `host[private/lmtp]` and whatever else is no address.
     fn read(text: &'a [u8]) -> Option<Self> {
-        let open = memchr(b'[', text)?;
-        let close = open + memchr(b']', &text[open..])?;
+        Parts::read(text).map(|parts| parts.of(text))
+    }
+}
+
+/// What the text of a relay is made of.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    /// Bytes of its name, from the start.
+    host: Option<usize>,
+    ip: IpAddr,
+    is_here: bool,
+    port: Option<u16>,
+}
+
+impl Parts {
+    /// `host[ip]:port`; `None` for `local`, `dovecot`, `host[private/lmtp]` and whatever else is no address.
+    fn read(text: &[u8]) -> Option<Self> {
+        let open = near(b'[', text)?;
+        let close = open + near(b']', &text[open..])?;
         let ip = parse_ip(&text[open + 1..close])?;
         let port = text[close + 1..].strip_prefix(b":").and_then(number);
-        Some(Self { host: host_name(&text[..open]), ip: Some(ip), port })
+        Some(Self { host: host_name(&text[..open]).map(<[u8]>::len), ip, is_here: is_here(ip), port })
+    }
+
+    fn of(self, text: &[u8]) -> Remote<'_> {
+        Remote { host: self.host.map(|length| &text[..length]), ip: Some(self.ip), port: self.port }
     }
 }
 

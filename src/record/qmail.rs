@@ -33,6 +33,7 @@ pub(crate) static QMAIL: Dialect = Dialect {
         Sorry,_I_wasn't_able_to_establish_an_SMTP_connection._(#4.4.1)/",
     order: Order::Sequential,
     needles: &[],
+    sender_needles: &[],
     is_tag: |tag| tag.starts_with(b"qmail"),
     is_text: |text| is_own(after_stamp(text)),
     marks: &[],

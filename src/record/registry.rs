@@ -35,8 +35,13 @@ pub trait Format: Sync {
     fn sample(&self) -> &'static str;
     /// How well the complete lines of a stretch of a file fit: 0 (not at all) to 1 (each is of this MTA).
     fn score(&self, head: &[u8]) -> f32;
-    /// Each line worth a look holds one of these; empty: every line is to be looked at.
+    /// Each delivery holds one of these; empty: every line is to be looked at.
     fn needles(&self) -> &'static [&'static [u8]] {
+        &[]
+    }
+    /// Where deliveries leave the sender out, and other lines, which lack those needles, tell it: what stands there
+    /// behind the queue id.
+    fn sender_needles(&self) -> &'static [&'static [u8]] {
         &[]
     }
     /// Whether the file may be cut up.

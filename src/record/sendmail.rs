@@ -31,7 +31,8 @@ pub(crate) static SENDMAIL: Dialect = Dialect {
         mailer=esmtp, pri=138344, relay=live-com.olc.protection.outlook.com. [198.51.100.13], dsn=4.0.0, \
         stat=Deferred: Connection timed out with live-com.olc.protection.outlook.com.",
     order: Order::Any,
-    needles: &[b" relay=", SENDER],
+    needles: &[b" relay="],
+    sender_needles: &[SENDER],
     is_tag: |tag| tag.starts_with(b"sendmail") || tag.starts_with(b"sm-"),
     is_text: |text| memmem::find(text, b" mailer=").is_some() && memmem::find(text, b" stat=").is_some(),
     marks: &[b"to=<", b" relay=", b" stat="],
@@ -64,7 +65,7 @@ impl TextReader for Lines {
     fn read(&mut self, envelope: &Envelope<'_>, offset: u64, out: &mut Out<'_>) -> bool {
         let Envelope { tag, text, .. } = *envelope;
         // Postfix, whose names hold a slash, begins alike.
-        if tag.contains(&b'/') {
+        if tag.iter().rev().any(|byte| *byte == b'/') {
             return false;
         }
         let Some(colon) = memmem::find(&text[..text.len().min(64)], b": ") else { return false };

@@ -89,12 +89,28 @@ pub struct Stamper {
 /// The last minute and the bytes that it was read from.
 #[derive(Clone, Debug, Default)]
 struct Minute {
-    key: [u8; 17],
+    key: [u8; ISO],
     len: usize,
     /// As if UTC, without the seconds.
     naive: i64,
     /// In UTC, for stamps without an offset.
     utc: i64,
+}
+
+/// Bytes of a stamp before its seconds: `May 12 08:11:` and `2026-05-12T08:12:`.
+const BSD: usize = 13;
+const ISO: usize = 17;
+
+impl Minute {
+    /// Whether a line, which is longer, begins with it. Lengths that the compiler knows make a few comparisons of this.
+    #[inline]
+    fn begins(&self, line: &[u8]) -> bool {
+        match self.len {
+            BSD => line[..BSD] == self.key[..BSD],
+            ISO => line[..ISO] == self.key,
+            _ => false,
+        }
+    }
 }
 
 impl Stamper {
@@ -106,7 +122,7 @@ impl Stamper {
     /// Reads the stamp at the start of `line`: the time, whether the stamp told its zone, and its length.
     pub fn read(&mut self, line: &[u8]) -> Option<(Time, bool, usize)> {
         let len = self.minute.len;
-        if len > 0 && line.len() > len + 1 && line[..len] == self.minute.key[..len] {
+        if line.len() > len + 1 && self.minute.begins(line) {
             let second = two_digits(line, len)?;
             if second > 60 {
                 return None;
@@ -117,9 +133,9 @@ impl Stamper {
         }
         let (naive, end) = parse(line)?;
         let time = self.time(&naive);
-        // `May 12 08:11:` and `2026-05-12T08:12:` are all of a stamp but its seconds; counted seconds have no such part.
+        // Counted seconds have no such part.
         self.minute.len = 0;
-        let len = if naive.year.is_none() { 13 } else { 17 };
+        let len = if naive.year.is_none() { BSD } else { ISO };
         if naive.year.is_none() || line[4] == b'-' {
             let second = i64::from(naive.second_of_day % 60);
             self.minute.key[..len].copy_from_slice(&line[..len]);

@@ -4,6 +4,7 @@ use memchr::{memchr, memmem};
 
 use super::Time;
 use super::stamp::{self, Naive, Stamper};
+use crate::text::near;
 
 /// A line without its wrapper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +110,14 @@ fn rfc3164(rest: &[u8]) -> Option<Parts<'_>> {
     if rest.first() == Some(&b'<') {
         rest = &rest[memchr(b' ', rest)? + 1..];
     }
-    let blank = memchr(b' ', rest)?;
+    let blank = near(b' ', rest)?;
     let first = &rest[..blank];
     if let Some(tag) = first.strip_suffix(b":") {
         let (tag, pid) = split_pid(tag);
         return Some((None, tag, pid, &rest[blank + 1..]));
     }
     let behind = &rest[blank + 1..];
-    let end = memchr(b' ', behind).unwrap_or(behind.len());
+    let end = near(b' ', behind).unwrap_or(behind.len());
     let (tag, pid) = split_pid(behind[..end].strip_suffix(b":")?);
     Some((Some(first), tag, pid, behind.get(end + 1..).unwrap_or(&[])))
 }
@@ -156,7 +157,7 @@ fn after_structured_data(text: &[u8]) -> Option<&[u8]> {
 /// `tag[pid]`.
 fn split_pid(tag: &[u8]) -> (&[u8], Option<&[u8]>) {
     if let Some(inner) = tag.strip_suffix(b"]")
-        && let Some(open) = memchr::memrchr(b'[', inner)
+        && let Some(open) = inner.iter().rposition(|byte| *byte == b'[')
     {
         return (&inner[..open], Some(&inner[open + 1..]));
     }

@@ -66,8 +66,10 @@ pub(crate) fn is_here(ip: IpAddr) -> bool {
 pub(crate) fn host_name(text: &[u8]) -> Option<&[u8]> {
     let name = text.strip_suffix(b".").unwrap_or(text);
     let bare = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name);
-    let numeric = bare.first().is_some_and(u8::is_ascii_digit) || bare.contains(&b':');
-    let is_address = numeric && parse_ip(bare).is_some();
+    // What begins otherwise is none: the most of all names is told by this alone.
+    let numeric = bare.first().is_some_and(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'I'));
+    let is_address =
+        numeric && (bare[0].is_ascii_digit() || bare.contains(&b':')) && parse_ip(bare).is_some();
     (!name.is_empty() && !is_address).then_some(name)
 }
 

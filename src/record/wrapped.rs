@@ -23,8 +23,10 @@ pub(crate) struct Dialect {
     pub(crate) sample: &'static str,
     /// Whether its lines stand alone.
     pub(crate) order: Order,
-    /// Where they do: each line worth a look holds one of these.
+    /// Where they do: each delivery holds one of these.
     pub(crate) needles: &'static [&'static [u8]],
+    /// And a line that tells a message's sender one of these, behind the queue id.
+    pub(crate) sender_needles: &'static [&'static [u8]],
     /// Whether the program's name alone tells the MTA.
     pub(crate) is_tag: fn(&[u8]) -> bool,
     /// Whether the text alone does.
@@ -78,12 +80,17 @@ static DIALECTS: [&Dialect; COUNT] = [
 const COUNT: usize = 6;
 
 /// The needles of all dialects whose lines stand alone.
-static NEEDLES: LazyLock<Vec<&[u8]>> = LazyLock::new(|| {
-    let mut all: Vec<&[u8]> = alone().flat_map(|dialect| dialect.needles).copied().collect();
+static NEEDLES: LazyLock<Vec<&[u8]>> = LazyLock::new(|| needles(|dialect| dialect.needles));
+
+/// Those of their senders' lines.
+static SENDER_NEEDLES: LazyLock<Vec<&[u8]>> = LazyLock::new(|| needles(|dialect| dialect.sender_needles));
+
+fn needles(of: fn(&Dialect) -> &'static [&'static [u8]]) -> Vec<&'static [u8]> {
+    let mut all: Vec<&[u8]> = alone().flat_map(of).copied().collect();
     all.sort_unstable();
     all.dedup();
     all
-});
+}
 
 /// The dialects whose lines stand alone.
 fn alone() -> impl Iterator<Item = &'static Dialect> {
@@ -242,6 +249,13 @@ impl Format for Wrapped {
         }
     }
 
+    fn sender_needles(&self) -> &'static [&'static [u8]] {
+        match (self.wrapper, self.order) {
+            (Wrapper::Syslog, Order::Any) => &SENDER_NEEDLES,
+            _ => &[],
+        }
+    }
+
     fn order(&self) -> Order {
         self.order
     }
@@ -335,7 +349,7 @@ impl JournalReader {
     /// Cheap: most entries are other programs'.
     fn worth_a_look(&self, line: &[u8]) -> bool {
         self.order == Order::Sequential
-            || NEEDLES.iter().any(|needle| memmem::find(line, needle).is_some())
+            || NEEDLES.iter().chain(&*SENDER_NEEDLES).any(|needle| memmem::find(line, needle).is_some())
             || memmem::find(line, b"\"MESSAGE\":[").is_some()
             || memmem::find(line, b"\"MESSAGE\":null").is_some()
     }

@@ -28,6 +28,7 @@ pub(crate) static ZONEMTA: Dialect = Dialect {
         mx=hotmail-com.olc.protection.outlook.com[198.51.100.12] id=<z1@example.com> (Connection timed out)",
     order: Order::Any,
     needles: &[b" mx="],
+    sender_needles: &[],
     is_tag: |tag| tag.starts_with(b"zonemta") || tag.starts_with(b"zone-mta"),
     is_text: |text| verdict(text).is_some(),
     marks: &[b" Sender/", b" from=", b" to=", b" src=", b" mx="],

@@ -10,6 +10,7 @@ use crate::source::Chunk;
 /// Finds candidate lines.
 pub struct Scanner {
     needle: Needle,
+    ahead: Vec<usize>,
     previous: Previous,
     /// Equal lines in a row are handed over each for itself.
     each_counts: bool,
@@ -19,32 +20,47 @@ pub struct Scanner {
 enum Needle {
     /// Every line is one.
     None,
-    One(Box<Finder<'static>>),
-    /// Teddy: as fast as one, for a few.
+    /// One by one: of two, the one that is not there is looked for once a chunk.
+    Each(Box<[Finder<'static>]>),
+    /// Teddy: as fast as two, for a few.
     Packed(Box<Searcher>),
-    /// Where the processor has no vectors for it.
-    Each(&'static [&'static [u8]]),
 }
 
+/// More literals than this are looked for at once.
+const ONE_BY_ONE: usize = 2;
+
 impl Needle {
-    fn of(literals: &'static [&'static [u8]]) -> Self {
-        match literals {
-            [] => Self::None,
-            [one] => Self::One(Box::new(Finder::new(one))),
-            many => match Searcher::new(many) {
-                Some(searcher) => Self::Packed(Box::new(searcher)),
-                None => Self::Each(many),
-            },
+    fn of(literals: &[&'static [u8]]) -> Self {
+        let each = || Self::Each(literals.iter().map(|literal| Finder::new(*literal)).collect());
+        match literals.len() {
+            0 => Self::None,
+            1..=ONE_BY_ONE => each(),
+            // Where the processor has no vectors for it, there is no searcher.
+            _ => Searcher::new(literals).map_or_else(each, |searcher| Self::Packed(Box::new(searcher))),
         }
     }
 
-    fn find(&self, bytes: &[u8]) -> Option<usize> {
+    /// The first hit at or behind `at`. `ahead`: by literal, the next hit, or 0 where none was looked for.
+    fn find(&self, bytes: &[u8], at: usize, ahead: &mut [usize]) -> Option<usize> {
         match self {
-            Self::None => Some(0),
-            Self::One(finder) => finder.find(bytes),
-            Self::Packed(searcher) => searcher.find(bytes).map(|found| found.start()),
-            Self::Each(many) => many.iter().filter_map(|literal| memchr::memmem::find(bytes, literal)).min(),
+            Self::None => Some(at),
+            Self::Packed(searcher) => searcher.find(&bytes[at..]).map(|found| at + found.start()),
+            Self::Each(finders) => {
+                let mut first = usize::MAX;
+                for (finder, ahead) in finders.iter().zip(ahead) {
+                    if *ahead <= at {
+                        *ahead = finder.find(&bytes[at..]).map_or(usize::MAX, |found| at + found);
+                    }
+                    first = first.min(*ahead);
+                }
+                (first < usize::MAX).then_some(first)
+            }
         }
+    }
+
+    /// How many literals keep their next hit.
+    fn ahead(&self) -> usize {
+        if let Self::Each(finders) = self { finders.len() } else { 0 }
     }
 }
 
@@ -67,8 +83,10 @@ pub struct Scanned {
 
 impl Scanner {
     /// `needles`: each line worth a look holds one of these literals; empty: every line is worth it.
-    pub fn new(needles: &'static [&'static [u8]]) -> Self {
-        Self { needle: Needle::of(needles), previous: Previous::default(), each_counts: false }
+    pub fn new(needles: &[&'static [u8]]) -> Self {
+        let needle = Needle::of(needles);
+        let ahead = vec![0; needle.ahead()];
+        Self { needle, ahead, previous: Previous::default(), each_counts: false }
     }
 
     /// Whether equal lines in a row are each for itself, not one record that was written twice.
@@ -92,9 +110,9 @@ impl Scanner {
             Scanned { lines: memchr::memchr_iter(b'\n', bytes).count() as u64 + unfinished, repeated: 0 };
         let mut last: Option<(usize, usize, usize)> = None;
         let mut at = 0;
+        self.ahead.fill(0);
         while at < bytes.len() {
-            let Some(found) = self.needle.find(&bytes[at..]) else { break };
-            let hit = at + found;
+            let Some(hit) = self.needle.find(bytes, at, &mut self.ahead) else { break };
             let start = memchr::memrchr(b'\n', &bytes[at..hit]).map_or(at, |n| at + n + 1);
             let end = memchr::memchr(b'\n', &bytes[hit..]).map_or(bytes.len(), |n| hit + n);
             let mut line = trim_return(&bytes[start..end]);
@@ -157,7 +175,7 @@ mod tests {
         ) {
             let text = words.concat().into_bytes();
             let (all, counted_all) = candidates(&[], &text, 0);
-            const NEEDLES: [&[&[u8]]; 2] = [&[b"relay="], &[b"relay=", b"y"]];
+            const NEEDLES: [&[&[u8]]; 3] = [&[b"relay="], &[b"relay=", b"y"], &[b"relay=", b"y", b"x"]];
             for needles in NEEDLES {
                 let (fast, counted) = candidates(needles, &text, cut);
                 let has = |line: &[u8]| needles.iter().any(|n| memchr::memmem::find(line, n).is_some());

@@ -6,14 +6,15 @@ use super::*;
 use crate::record::Time;
 
 fn with_tag<'a>(tag: &'a str, text: &'a [u8]) -> Record<'a> {
-    read(&Envelope {
+    let envelope = Envelope {
         time: Time::from_seconds(0),
         zoned: true,
         host: Some(b"mta1"),
         tag: tag.as_bytes(),
         pid: Some(b"1"),
         text,
-    })
+    };
+    read(&envelope, &mut Memo::default())
 }
 
 fn attempt(text: &str) -> Attempt<'_> {

@@ -1,0 +1,72 @@
+//! What was made of some bytes, remembered for when they come again: most of a log repeats what stands near.
+
+/// Slots; a power of two.
+const SLOTS: usize = 256;
+
+/// A value for each of the last few keys. One that falls on another's slot takes its place, so that a look costs one
+/// comparison and nothing has to be thrown out.
+#[derive(Debug)]
+pub struct Memo<T> {
+    slots: Vec<Slot<T>>,
+}
+
+#[derive(Clone, Debug)]
+struct Slot<T> {
+    key: Vec<u8>,
+    value: Option<T>,
+}
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self { slots: (0..SLOTS).map(|_| Slot { key: Vec::new(), value: None }).collect() }
+    }
+}
+
+impl<T: Copy> Memo<T> {
+    /// The value for these bytes; `make` makes it where it is not at hand.
+    #[inline]
+    pub fn get(&mut self, key: &[u8], make: impl FnOnce() -> T) -> T {
+        let slot = &mut self.slots[slot_of(key)];
+        if let Some(value) = slot.value
+            && slot.key == key
+        {
+            return value;
+        }
+        let value = make();
+        slot.key.clear();
+        slot.key.extend_from_slice(key);
+        slot.value = Some(value);
+        value
+    }
+}
+
+/// By both ends and the length: names of one kind are alike in the middle.
+fn slot_of(key: &[u8]) -> usize {
+    let (first, last) = match (key.first_chunk(), key.last_chunk()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (key.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+    };
+    let mixed = (first ^ last.rotate_left(29) ^ (key.len() as u64) << 17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 56) as usize % SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_made_once_and_never_taken_for_another_ones() {
+        let mut memo = Memo::default();
+        let key = |n: u32| n.to_string().repeat(n as usize % 4);
+        let mut made = 0;
+        for n in (0..5000).flat_map(|n| [n, n]) {
+            let text = key(n);
+            let value = memo.get(text.as_bytes(), || {
+                made += 1;
+                text.len()
+            });
+            assert_eq!(value, text.len());
+        }
+        assert!(made <= 5000, "{made}");
+    }
+}

@@ -1,0 +1,155 @@
+//! The fast way against the slow one, which looks at every line: they must not differ.
+
+mod common;
+
+use std::fmt::Write;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use common::{data, eopwatch, output};
+use eopwatch::aggregate::Filter;
+use eopwatch::attribute::SourceMap;
+use eopwatch::engine::{Options, Prefilter, Run};
+use eopwatch::source::MmapChoice;
+use eopwatch::{detect, export};
+
+/// Logs and their rotated sets, one list a set; not the journals of the servers.
+fn sets(folder: &Path, found: &mut Vec<Vec<PathBuf>>) {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    let is_log = |path: &PathBuf| {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        path.is_file() && ["log", "mbox", "json.gz"].iter().any(|part| name.contains(part))
+    };
+    let logs: Vec<PathBuf> = files.iter().filter(|path| is_log(path)).cloned().collect();
+    match folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rot-")) {
+        true => found.push(logs),
+        false => found.extend(logs.into_iter().map(|log| vec![log])),
+    }
+    files.iter().filter(|path| path.is_dir()).for_each(|path| sets(path, found));
+}
+
+/// The bytes of a file that may be gzipped.
+fn bytes(path: &Path) -> Vec<u8> {
+    let file = fs::read(path).expect("a sample");
+    let mut bytes = Vec::new();
+    match file.starts_with(b"\x1f\x8b") {
+        true => flate2::read::MultiGzDecoder::new(&file[..]).read_to_end(&mut bytes).map(|_| bytes),
+        false => Ok(file),
+    }
+    .expect("gzip")
+}
+
+#[test]
+fn each_log_gives_the_same_summary_with_and_without() {
+    let mut all = Vec::new();
+    sets(&data("real-logs"), &mut all);
+    sets(&data("../sample-logs"), &mut all);
+    assert!(all.len() > 20, "the test looks at nothing");
+    let folder = tempfile::tempdir().expect("a folder");
+    for set in all {
+        // Plain files: they are the ones that are cut up.
+        let plain: Vec<PathBuf> = set
+            .iter()
+            .map(|path| {
+                let name = path.file_name().expect("a name").to_string_lossy().replace(".gz", "");
+                let copy = folder.path().join(name);
+                fs::write(&copy, bytes(path)).expect("written");
+                copy
+            })
+            .collect();
+        let summary = |slow: bool| {
+            let mut command = eopwatch();
+            command.args(["summary", "--format", "json"]).args(&plain);
+            if slow {
+                command.arg("--no-prefilter");
+            }
+            let output = output(&mut command, 0);
+            (String::from_utf8_lossy(&output.stdout).into_owned(), output.stderr)
+        };
+        assert!(summary(false) == summary(true), "{set:?}");
+    }
+}
+
+/// Messages of two senders, one of which Microsoft refuses for its authentication. Their lines stand up to `far`
+/// messages before the deliveries, and the queue ids come again.
+fn log(hour: u64, far: u64) -> String {
+    let mut log = String::new();
+    let id = |n: u64| format!("4bWx{:06X}z9", n % 5000);
+    for n in 0..1200 + far {
+        let at = |n: u64| format!("2026-05-12T{:02}:{:02}:{:02}Z", hour + n / 1200, n / 20 % 60, n % 20 * 3);
+        if n < 1200 {
+            let sender = if n % 3 == 0 { "news@Bad.example" } else { "info@good.example" };
+            let _ = writeln!(
+                log,
+                "{} mta1 postfix/qmgr[1]: {}: from=<{sender}>, size=1, nrcpt=1 (queue active)",
+                at(n),
+                id(n)
+            );
+        }
+        let Some(sent) = n.checked_sub(far) else { continue };
+        let (dsn, status) = match sent % 3 == 0 && sent > 300 {
+            true => (
+                "5.7.515",
+                "bounced (host outlook-com.olc.protection.outlook.com[52.101.8.1] said: 550 5.7.515 Access denied, sending \
+                 domain BAD.EXAMPLE doesn't meet the required authentication level. (in reply to end of DATA command))",
+            ),
+            false => ("2.6.0", "sent (250 2.6.0 Queued mail for delivery)"),
+        };
+        let _ = writeln!(
+            log,
+            "{} mta1 postfix/smtp[2]: {}: to=<a{sent}@outlook.com>, \
+             relay=outlook-com.olc.protection.outlook.com[52.101.8.1]:25, delay=1, delays=0/0/0/1, dsn={dsn}, \
+             status={status}",
+            at(n),
+            id(sent)
+        );
+    }
+    log
+}
+
+fn summary(paths: &[PathBuf], prefilter: Prefilter, span: u64, threads: usize) -> String {
+    let options = Options {
+        paths: paths.to_vec(),
+        mta: None,
+        source_map: SourceMap::default(),
+        zone: None,
+        year: Some(2026),
+        threads,
+        mmap: MmapChoice::Auto,
+        filter: Filter::default(),
+        detect: detect::Settings::default(),
+        span: Some(span),
+        now: 1_780_000_000,
+        follow: false,
+        look_twice: false,
+        explains: false,
+        prefilter,
+    };
+    export::json::summary(&Run::new(options, false).batch())
+}
+
+#[test]
+fn senders_are_found_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for far in [0, 1, 40, 800] {
+        let whole = log(8, far);
+        let path = folder.path().join("mail.log");
+        fs::write(&path, &whole).expect("written");
+        // The same in two files: of most refusals in the second, the sender stands in the first.
+        let at = whole[..whole.len() / 2].rfind('\n').expect("a line") + 1;
+        let parts = [folder.path().join("mail.log.1"), folder.path().join("mail.log.0")];
+        fs::write(&parts[0], &whole[..at]).expect("written");
+        fs::write(&parts[1], &whole[at..]).expect("written");
+        for inputs in [&[path][..], &parts] {
+            let slow = summary(inputs, Prefilter::Off, 8 << 20, 1);
+            assert!(slow.contains("\"sender_domain\": \"bad.example\""), "{far}");
+            for (span, threads) in [(8 << 20, 2), (300, 1), (5000, 3), (40_000, 2)] {
+                let fast = summary(inputs, Prefilter::Deliveries, span, threads);
+                assert!(fast == slow, "{far} {span} {inputs:?}");
+            }
+        }
+    }
+}
