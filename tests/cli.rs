@@ -500,3 +500,63 @@ fn the_knobs_of_the_detection() {
         assert!(err.contains("config.toml: [detect] ") && err.contains(bounds), "{err}");
     }
 }
+
+/// A message to Outlook.com every minute for a day, from two senders in turn; those of `shop.example` are refused for their
+/// authentication for two hours.
+fn failing_authentication() -> String {
+    let line = |minute: usize| {
+        let (h, m) = (minute / 60, minute % 60);
+        let is_shop = minute.is_multiple_of(2);
+        let sender = if is_shop { "shop.example" } else { "news.example" };
+        let result = if is_shop && (600..720).contains(&minute) {
+            "dsn=5.7.515, status=bounced (host hotmail-com.olc.protection.outlook.com[52.101.21.2] said: 550 5.7.515 Access \
+             denied, sending domain SHOP.EXAMPLE doesn't meet the required authentication level. The sender's domain in the \
+             5322.From address doesn't meet the authentication requirements defined for the sender. To learn how to fix this \
+             see: https://go.microsoft.com/fwlink/p/?linkid=2319303 Spf= Fail , Dkim= Fail , DMARC= Fail \
+             [CO1PEPF000044FB.namprd10.prod.outlook.com 2026-05-12T06:13:19.771Z 08DEA1B20C3D5001] (in reply to end of DATA \
+             command))"
+        } else {
+            "dsn=2.6.0, status=sent (250 2.6.0 Queued mail for delivery)"
+        };
+        format!(
+            "2026-05-12T{h:02}:{m:02}:00+00:00 mta1 postfix/qmgr[8]: 4c{minute:06}: from=<a@{sender}>, size=1, nrcpt=1 \
+             (queue active)\n2026-05-12T{h:02}:{m:02}:01+00:00 mta1 postfix/smtp[9]: 4c{minute:06}: to=<a@hotmail.com>, \
+             relay=hotmail-com.olc.protection.outlook.com[52.101.21.2]:25, delay=1, delays=0/0/1/0, {result}\n"
+        )
+    };
+    (0..1440).map(line).collect()
+}
+
+#[test]
+fn failing_authentication_is_the_senders_and_ends_when_its_mail_goes_through() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    let log = failing_authentication();
+    fs::write(&path, &log).expect("written");
+    let onsets = |stdout: &[u8]| -> Value {
+        let mut found: Value = serde_json::from_slice(stdout).expect("JSON");
+        for onset in found["onsets"].as_array_mut().expect("a list") {
+            onset.as_object_mut().expect("an object").remove("first_line");
+        }
+        found["onsets"].take()
+    };
+    let whole = onsets(&output(eopwatch().args(["onsets", "--format", "json"]).arg(&path), 0).stdout);
+    assert_eq!(whole.as_array().expect("a list").len(), 1, "{whole:#}");
+    let onset = &whole[0];
+    assert_eq!((&onset["family"], &onset["sender_domain"]), (&json!("auth"), &json!("shop.example")));
+    assert_eq!(onset["start"], "2026-05-12T10:00:01Z");
+    assert_eq!((&onset["status"], &onset["end"]), (&json!("cleared"), &json!("2026-05-12T11:58:01Z")));
+    assert_eq!(onset["during"]["refused"], 60);
+    // A pipe cannot be read again.
+    assert_eq!(onsets(&piped(&["onsets", "--format", "json", "-"], log.as_bytes())), whole);
+    // The sender's line may be in the file before.
+    let (mut lines, mut senders) = (String::new(), String::new());
+    for line in log.split_inclusive('\n') {
+        if line.contains("qmgr") { senders.push_str(line) } else { lines.push_str(line) }
+    }
+    let parts = [folder.path().join("mail.log.1"), folder.path().join("mail.log.2")];
+    fs::write(&parts[0], lines).expect("written");
+    fs::write(&parts[1], senders).expect("written");
+    let split = onsets(&output(eopwatch().args(["onsets", "--format", "json"]).args(&parts), 0).stdout);
+    assert_eq!(split, whole);
+}

@@ -102,7 +102,7 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
     let is_open = |event: &Event| !event.is_settled;
     let mut events = detector.sources.iter().flat_map(|source| {
         let of_changes = source.changes.iter().map(|change| &change.event);
-        source.events.iter().map(Box::as_ref).chain(of_changes)
+        source.events.iter().chain(of_changes)
     });
     if !events.any(is_open) {
         return;
@@ -126,8 +126,7 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
     }
     for (source, found) in detector.sources.iter_mut().zip(found) {
         let of_changes = source.changes.iter_mut().map(|change| &mut change.event);
-        let events = source.events.iter_mut().map(Box::as_mut);
-        let open = events.chain(of_changes).filter(|event| is_open(event));
+        let open = source.events.iter_mut().chain(of_changes).filter(|event| is_open(event));
         for (event, (is_settled, beside)) in open.zip(found) {
             event.is_settled = is_settled;
             event.range = beside.range;

@@ -187,13 +187,12 @@ impl Detector {
 
     /// The events so far: by source in the order of their first attempt, then as decided.
     pub fn events(&self) -> impl Iterator<Item = &Event> {
-        self.sources.iter().flat_map(|source| source.events.iter().map(Box::as_ref))
+        self.sources.iter().flat_map(|source| &source.events)
     }
 
     /// All changes so far, by time; ties as pushed.
     pub fn changes(&self) -> Vec<&Change> {
-        let changes = self.sources.iter().flat_map(|source| &source.changes);
-        let mut changes: Vec<&Change> = changes.map(Box::as_ref).collect();
+        let mut changes: Vec<&Change> = self.sources.iter().flat_map(|source| &source.changes).collect();
         changes.sort_by_key(|change| change.at);
         changes
     }

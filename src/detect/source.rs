@@ -179,10 +179,9 @@ pub(super) struct Source {
     pub(super) history: Vec<Slot>,
     /// Of platforms and forests from the beginning, of the many domains once they were refused.
     minutes: Map<Place, Minutes>,
-    /// Boxed, for most sources never have one.
-    pub(super) events: Vec<Box<Event>>,
+    pub(super) events: Vec<Event>,
     active: Vec<usize>,
-    pub(super) changes: Vec<Box<Change>>,
+    pub(super) changes: Vec<Change>,
     /// Only where an event is to be explained.
     pub(super) trace: Option<Box<Trace>>,
 }
@@ -547,8 +546,11 @@ impl Source {
     fn tell(&mut self, kind: ChangeKind, at: i64, event: usize) {
         let after = self.per_minute_after(event);
         self.events[event].audit(after, at);
-        let of = Event::clone(&self.events[event]);
-        self.changes.push(Box::new(Change { kind, at, source: self.id, index: event, event: of }));
+        if self.changes.is_empty() {
+            self.changes.reserve_exact(1);
+        }
+        let of = self.events[event].clone();
+        self.changes.push(Change { kind, at, source: self.id, index: event, event: of });
     }
 
     /// Microsoft's own words, where there is too little mail for statistics.
@@ -595,7 +597,11 @@ impl Source {
         event.before.attempts = event.before.attempts.saturating_sub(inside.attempts);
         event.before.refused = event.before.refused.saturating_sub(inside.refused);
         event.per_minute_before = self.per_minute(place, event.start - 3600, event.start);
-        self.events.push(Box::new(event));
+        if self.events.is_empty() {
+            // Most sources never have a second one.
+            self.events.reserve_exact(1);
+        }
+        self.events.push(event);
         let at = self.events.len() - 1;
         self.active.push(at);
         self.tell(ChangeKind::Onset, trial.of.second, at);

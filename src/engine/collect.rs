@@ -149,8 +149,9 @@ pub struct Counted {
     offset: u64,
     outcome: Outcome,
     queue: u32,
-    /// For the detection: `None` for what was accepted.
-    sender: Option<u32>,
+    /// For the detection.
+    sender: u32,
+    is_accepted: bool,
     /// Microsoft's for certain.
     is_certain: bool,
 }
@@ -167,12 +168,10 @@ impl Counted {
         tables.count(key, is_certain, time);
         let Some(second) = time.and_then(|t| u32::try_from(t.seconds).ok()) else { return };
         let CellKey { source, domain, relay, verdict, place, quoted, .. } = key;
-        let pass = Pass { second, source, domain, relay, verdict, queue };
-        match self.sender {
-            None => trials.passes.push(pass),
-            Some(sender) => {
-                trials.refusals.push(Refusal { pass, place, sender, quoted, input, offset, outcome });
-            }
+        let pass = Pass { second, source, domain, relay, verdict, queue, sender: self.sender };
+        match self.is_accepted {
+            true => trials.passes.push(pass),
+            false => trials.refusals.push(Refusal { pass, place, quoted, input, offset, outcome }),
         }
     }
 }
@@ -238,6 +237,8 @@ pub struct Context<'e> {
     pub firsts: &'e Firsts,
     /// By input, what is read in another one.
     pub left_out: &'e [Vec<Range<u64>>],
+    /// Who sent what was accepted is to be found out too.
+    pub asks_senders: bool,
     /// How many there are.
     pub inputs: usize,
     /// By input, which lines are looked at.
@@ -377,10 +378,14 @@ impl<'e> Worker<'e> {
         let is_accepted = judged.verdict.class == Class::Accepted;
         // A domain's own fault needs the domain; for the rest it is worth no memory unless it is asked for.
         let by_sender = !self.context.filter.sender_domain.is_empty();
-        let blames_sender = judged.verdict.signal == Signal::Auth;
+        let concerns_sender = match judged.verdict.signal {
+            Signal::Auth => true,
+            Signal::Pass => self.context.asks_senders && judged.platform == Some(Platform::Consumer),
+            _ => false,
+        };
         let sender = match attempt.sender {
-            Some(sender) if by_sender || !is_accepted => self.sender_id(domain_of(sender)),
-            None if by_sender || blames_sender => self.sender_elsewhere(input, offset, before, attempt),
+            Some(sender) if by_sender || concerns_sender => self.sender_id(domain_of(sender)),
+            None if by_sender || concerns_sender => self.sender_elsewhere(input, offset, before, attempt),
             _ => 0,
         };
         let verdict = self.verdict_id(attempt, &judged);
@@ -403,7 +408,8 @@ impl<'e> Worker<'e> {
             offset,
             outcome: attempt.outcome,
             queue: attempt.queue_id.map_or(0, queue_hash),
-            sender: (!is_accepted).then_some(sender),
+            sender,
+            is_accepted,
             is_certain: judged.platform.is_some(),
         })
     }

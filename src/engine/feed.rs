@@ -10,7 +10,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::aggregate::{Learned, NameTables};
 use crate::detect::{self, Detection, Detector, Observation, Onset, OtherProviders, Settings, SourceState};
-use crate::microsoft::Signal;
+use crate::microsoft::{Platform, Signal};
 
 use super::ids::{Called, Ids};
 use super::others::Others;
@@ -30,10 +30,11 @@ pub struct Feed {
     ids: Ids,
     waiting: Trials,
     detector: Detector,
-    /// Failed authentication concerns the sender's domain, whoever sends: its series knows nothing of the others, so it
-    /// can wait for the senders, which files that are read later may tell.
+    /// Failed authentication concerns the sender's domain: its series knows nothing of the others, so it can wait for the
+    /// senders, which files that are read later may tell.
     blaming: Detector,
     blames: Trials,
+    blamed: Blamed,
     others: OtherProviders,
     /// All up to this second was taken.
     fed: i64,
@@ -61,15 +62,20 @@ struct Stretch {
     sources: HashMap<u32, [SourceState; 2]>,
 }
 
+/// By sender domain, the second in which its authentication was first refused: what was accepted before that is not in
+/// its series.
+pub type Blamed = HashMap<u32, i64>;
+
 impl Feed {
-    /// For inputs of these names. `keep`: for [`Self::explain`].
-    pub fn new(paths: Vec<String>, settings: Settings, keep: bool) -> Self {
+    /// For inputs of these names. `blamed`: what is known of another reading of them. `keep`: for [`Self::explain`].
+    pub fn new(paths: Vec<String>, settings: Settings, blamed: Blamed, keep: bool) -> Self {
         Self {
             ids: Ids::new(paths),
             waiting: Trials::default(),
             detector: Detector::new(settings),
             blaming: Detector::new(settings),
             blames: Trials::default(),
+            blamed,
             others: OtherProviders::default(),
             fed: i64::MIN,
             settled: i64::MIN,
@@ -133,16 +139,21 @@ impl Feed {
         self.advance(newest.map_or(self.fed, |newest| newest - 2 * WINDOW));
         let stretch = || Stretch { base: self.fed, sources: HashMap::new() };
         self.window = Some(Window { stretches: [stretch(), stretch()], recent: Trials::default() });
-        let blames = std::mem::take(&mut self.blames);
-        self.take_blames(&blames.refusals);
+        let Trials { passes, refusals } = std::mem::take(&mut self.blames);
+        self.take_blames(&passes, &refusals);
         self.advance(newest.unwrap_or(self.fed));
     }
 
     /// Everything was read.
     pub fn finish(&mut self) {
         self.advance(i64::MAX);
-        let blames = std::mem::take(&mut self.blames);
-        self.take_blames(&blames.refusals);
+        let Trials { passes, refusals } = std::mem::take(&mut self.blames);
+        self.take_blames(&passes, &refusals);
+    }
+
+    /// Whom refusals blame, if there is an event of it.
+    pub fn blamed(&self) -> Option<Blamed> {
+        self.blaming.events().next().is_some().then(|| self.blamed.clone())
     }
 
     /// Slice by slice of whole seconds.
@@ -154,8 +165,10 @@ impl Feed {
             let (now_passes, now_refusals);
             (now_passes, passes) = passes.split_at(passes.partition_point(|p| p.second <= end));
             (now_refusals, refusals) = refusals.split_at(refusals.partition_point(|r| r.pass.second <= end));
-            self.blames.refusals.extend(now_refusals.iter().filter(|refusal| self.ids.blames(refusal)));
             self.take(now_passes, now_refusals, &mut |_, _| {});
+            let Self { ids, blames, blamed, .. } = self;
+            blames.passes.extend(now_passes.iter().filter(|pass| may_blame(ids, blamed, pass)));
+            blames.refusals.extend(now_refusals.iter().filter(|r| may_blame(ids, blamed, &r.pass)));
             let newest = [now_passes.last().map(|p| p.second), now_refusals.last().map(|r| r.pass.second)];
             let newest = newest.into_iter().flatten().max().map_or(self.settled, i64::from);
             if newest.saturating_sub(self.settled) > SETTLE {
@@ -178,7 +191,7 @@ impl Feed {
         let early = due.take_until(window.stretches[1].base);
         for (part, stretch) in [early, due].into_iter().zip(&mut window.stretches) {
             self.take(&part.passes, &part.refusals, &mut |source, detectors| stretch.save(source, detectors));
-            self.take_blames(&part.refusals);
+            self.take_blames(&part.passes, &part.refusals);
             self.fed = part.seconds().chain([self.fed]).max().unwrap_or(self.fed);
             window.recent.passes.extend(part.passes);
             window.recent.refusals.extend(part.refusals);
@@ -207,6 +220,7 @@ impl Feed {
         for refusal in refusals {
             self.ids.learn(refusal, self.fed);
         }
+        self.blame(refusals);
         let mut observations = Vec::with_capacity(passes.len() + refusals.len());
         let mut take = |pass: &Pass, observation: Option<Observation>, accepted: u64| match observation {
             Some(observation) => observations.push(Observation { sender_domain: 0, ..observation }),
@@ -224,11 +238,26 @@ impl Feed {
         self.detector.push_all(&observations);
     }
 
-    /// Takes the refusals that blame a sender, each for its sender's domain.
-    fn take_blames(&mut self, refusals: &[Refusal]) {
-        let blames = refusals.iter().filter(|refusal| self.ids.blames(refusal));
+    /// Notes whom refusals blame.
+    fn blame(&mut self, refusals: &[Refusal]) {
+        for refusal in refusals.iter().filter(|refusal| self.ids.blames_sender(refusal)) {
+            if let Some(sender) = self.ids.sender_of(&refusal.pass).filter(|sender| *sender != 0) {
+                let since = self.blamed.entry(sender).or_insert(i64::MAX);
+                *since = i64::from(refusal.pass.second).min(*since);
+            }
+        }
+    }
+
+    /// Takes attempts for the series of their senders' domains.
+    fn take_blames(&mut self, passes: &[Pass], refusals: &[Refusal]) {
+        self.blame(refusals);
+        let Self { ids, blamed, .. } = self;
+        let passes = passes.iter().filter(|pass| may_blame(ids, blamed, pass));
+        let refusals = refusals.iter().filter(|refusal| may_blame(ids, blamed, &refusal.pass));
+        let passes = passes.filter_map(|pass| ids.passed(pass));
+        let refusals = refusals.filter_map(|refusal| ids.refused(refusal));
         let mut observations: Vec<Observation> =
-            blames.filter_map(|refusal| self.ids.refused(refusal)).filter(|o| o.sender_domain != 0).collect();
+            passes.chain(refusals).filter(|o| o.sender_domain != 0).collect();
         self.ids.sort(&mut observations);
         self.blaming.push_all(&observations);
     }
@@ -257,16 +286,28 @@ impl Feed {
         let kept = self.kept.as_ref()?;
         let passes = kept.passes.iter().filter(|pass| own(pass)).filter_map(|pass| self.ids.passed(pass));
         let refusals = kept.refusals.iter().filter(|r| own(&r.pass)).filter_map(|r| self.ids.refused(r));
-        let (mut blames, mut all): (Vec<Observation>, Vec<Observation>) = (
-            refusals.clone().filter(|o| o.signal == Signal::Auth && o.sender_domain != 0).collect(),
-            passes.chain(refusals.map(|o| Observation { sender_domain: 0, ..o })).collect(),
-        );
+        let own: Vec<Observation> = passes.chain(refusals).collect();
+        let is_blamed = |o: &&Observation| {
+            let is_its = matches!(o.signal, Signal::Auth | Signal::Pass) && o.platform == Platform::Consumer;
+            is_its && self.blamed.get(&o.sender_domain).is_some_and(|since| o.second >= *since)
+        };
+        let mut blames: Vec<Observation> = own.iter().filter(is_blamed).copied().collect();
+        let mut all: Vec<Observation> =
+            own.into_iter().map(|o| Observation { sender_domain: 0, ..o }).collect();
         [&mut all, &mut blames].into_iter().find_map(|observations| {
             self.ids.sort(observations);
             let mut of_sources = observations.chunk_by_mut(|a, b| a.source == b.source);
             of_sources.find_map(|own| detect::explain(own, &names, settings, end, &onset.id))
         })
     }
+}
+
+/// Whether an attempt belongs to the series of its sender's domain, as far as is known.
+fn may_blame(ids: &Ids, blamed: &Blamed, pass: &Pass) -> bool {
+    ids.concerns_sender(pass)
+        && ids
+            .sender_of(pass)
+            .is_none_or(|sender| blamed.get(&sender).is_some_and(|since| i64::from(pass.second) >= *since))
 }
 
 impl Window {

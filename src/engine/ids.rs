@@ -183,10 +183,24 @@ impl Ids {
         news && i64::from(second) < fed
     }
 
+    /// Whether an attempt may say something about how its sender's domain authenticates.
+    pub fn concerns_sender(&self, pass: &Pass) -> bool {
+        let kind = self.kinds[pass.verdict as usize];
+        matches!(kind.signal, Signal::Auth | Signal::Pass)
+            && kind.platform == Platform::Consumer
+            && pass.sender != 0
+    }
+
     /// Whether a refusal is about its sender's domain.
-    pub fn blames(&self, refusal: &Refusal) -> bool {
-        let kind = self.kinds[refusal.pass.verdict as usize];
-        kind.signal == Signal::Auth && kind.platform == Platform::Consumer && refusal.sender != 0
+    pub fn blames_sender(&self, refusal: &Refusal) -> bool {
+        self.kinds[refusal.pass.verdict as usize].signal == Signal::Auth
+            && self.concerns_sender(&refusal.pass)
+    }
+
+    /// The sender of an attempt: 0 where it is not told. `None`: another line may still tell it.
+    pub fn sender_of(&self, pass: &Pass) -> Option<u32> {
+        let sender = answered(&self.answers, pass.sender);
+        (sender != 0 || pass.sender == 0).then_some(sender)
     }
 
     /// By source, those of each in the order that the detection wants.
@@ -202,7 +216,6 @@ impl Ids {
     /// `None`: another provider's, as far as is known.
     pub fn refused(&self, refusal: &Refusal) -> Option<Observation> {
         self.observation(&refusal.pass, refusal.place).map(|o| Observation {
-            sender_domain: answered(&self.answers, refusal.sender),
             outcome: refusal.outcome,
             line: LineRef { input: refusal.input, offset: refusal.offset },
             ..o
@@ -228,7 +241,7 @@ impl Ids {
             platform: kind.platform,
             domain: pass.domain,
             forest: if kind.platform == Platform::Consumer { forest } else { 0 },
-            sender_domain: 0,
+            sender_domain: answered(&self.answers, pass.sender),
             signal: kind.signal,
             stated: kind.stated,
             unknown_recipient: kind.class == Class::Recipient,

@@ -16,7 +16,7 @@ use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream};
 
 use super::collect::{Aside, Context, InputStats, Task, Worker};
-use super::feed::Feed;
+use super::feed::{Blamed, Feed};
 use super::frontier::Frontier;
 use super::look_back::{leaves_senders_out, look};
 use super::options::{Options, Prefilter};
@@ -57,10 +57,13 @@ pub struct Run {
     /// All waits for the end: the order of the inputs is not that of time.
     holds: AtomicBool,
     frontier: Frontier,
+    /// Who sent what was accepted is to be found out too, for an event blames senders.
+    asks_senders: AtomicBool,
     senders: Mutex<Senders>,
     firsts: Firsts,
-    /// By input, which of its lines are looked at.
+    /// By input, which of its lines are looked at; likewise where senders are asked for.
     prefilter: Vec<Prefilter>,
+    with_senders: Vec<Prefilter>,
     /// Set where files hold the same lines: by input, what is read in another one.
     left_out: OnceLock<Left>,
     totals: Mutex<Totals>,
@@ -112,19 +115,22 @@ impl Run {
         // The view looks at lines again, by the sender too: of several files, an older one may tell it.
         let on_demand = |input: &Prepared| leaves_senders_out(input) && (!by_time || inputs.len() == 1);
         let least = |input| if on_demand(input) { Prefilter::Deliveries } else { Prefilter::Messages };
-        let prefilter = inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
+        let prefilter: Vec<Prefilter> =
+            inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
         let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
         Self {
             total_bytes: inputs.iter().map(|i| i.size).sum(),
             names: Names::default(),
-            feed: Mutex::new(new_feed(&options, &inputs)),
+            feed: Mutex::new(new_feed(&options, &inputs, Blamed::default())),
             holds: AtomicBool::new(holds),
             frontier: Frontier::new(inputs.len()),
+            asks_senders: AtomicBool::new(options.follow || inputs.iter().any(is_pipe)),
             options,
             told,
             senders: Mutex::new(Senders::new(inputs.len())),
             inputs,
             firsts,
+            with_senders: prefilter.iter().map(|lines| Prefilter::Messages.max(*lines)).collect(),
             prefilter,
             left_out: OnceLock::new(),
             totals: Mutex::new(totals),
@@ -147,18 +153,17 @@ impl Run {
         if self.leave_out_copies() {
             self.read_all(publish);
         }
-        if !self.is_in_order() {
+        while !self.is_enough() {
             self.read_all(publish);
-            self.is_in_order();
         }
         self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
         self.complete.store(true, Ordering::Release);
         self.lock().changes += 1;
     }
 
-    /// All is read: what is still open is settled. False if the inputs were not in the order of time: what was counted is
-    /// forgotten, and will be held until the end when it is read again.
-    fn is_in_order(&self) -> bool {
+    /// All is read: what is still open is settled. False if the detection needs more than it was given, at most once for
+    /// each of two reasons: what was counted is forgotten, to be read again.
+    fn is_enough(&self) -> bool {
         self.settle();
         let mut guard = self.feed_lock();
         let feed = &mut *guard;
@@ -167,11 +172,17 @@ impl Run {
             true => feed.go_live(),
             false => self.on_threads(|| feed.finish()),
         }
-        if !feed.is_disordered() || self.holds.swap(true, Ordering::AcqRel) || self.stopped() {
+        // The inputs were not in the order of time: all is held until the end.
+        let is_disordered = feed.is_disordered() && !self.holds.swap(true, Ordering::AcqRel);
+        // An event blames a sender: what else it sent tells how much of its mail is refused, and when that is over.
+        let is_blaming = feed.blamed().is_some() && !self.asks_senders.swap(true, Ordering::AcqRel);
+        let is_pipe = |input: &Prepared| matches!(input.location, Location::Stream(_));
+        if !is_disordered && !is_blaming || self.stopped() || self.inputs.iter().any(is_pipe) {
             return true;
         }
+        let blamed = feed.blamed().unwrap_or_default();
         drop(guard);
-        self.forget();
+        self.forget(blamed);
         false
     }
 
@@ -194,12 +205,12 @@ impl Run {
             });
             return false;
         }
-        self.forget();
+        self.forget(Blamed::default());
         true
     }
 
-    /// Forgets all that was counted.
-    fn forget(&self) {
+    /// Forgets all that was counted, but not whom refusals blame.
+    fn forget(&self, blamed: Blamed) {
         let mut totals = self.lock();
         totals.tables = Tables::new(self.by_time, &self.options.filter);
         totals.trials = Trials::default();
@@ -208,7 +219,7 @@ impl Run {
         totals.asides.clear();
         totals.skews = Skews::default();
         drop(totals);
-        *self.feed_lock() = new_feed(&self.options, &self.inputs);
+        *self.feed_lock() = new_feed(&self.options, &self.inputs, blamed);
         *self.senders() = Senders::new(self.inputs.len());
         self.done_bytes.store(0, Ordering::Relaxed);
     }
@@ -336,9 +347,14 @@ impl Run {
             firsts: &self.firsts,
             left_out: self.left_out.get().map_or(&[], Vec::as_slice),
             inputs: self.inputs.len(),
-            prefilter: &self.prefilter,
+            prefilter: self.prefilter(),
+            asks_senders: self.asks_senders.load(Ordering::Acquire),
             by_time: self.by_time,
         })
+    }
+
+    fn prefilter(&self) -> &[Prefilter] {
+        if self.asks_senders.load(Ordering::Acquire) { &self.with_senders } else { &self.prefilter }
     }
 
     /// Takes over what a worker's last task tells of the senders of messages. `stretch`: of a live file, the next one.
@@ -351,7 +367,7 @@ impl Run {
     fn settle(&self) {
         let order = self.by_age();
         let look = |input: usize, waiting: &[Waiting]| {
-            let leaves_out = self.prefilter[input] == Prefilter::Deliveries;
+            let leaves_out = self.prefilter()[input] == Prefilter::Deliveries;
             // A file that cannot be read any more has been named by the scan.
             leaves_out.then(|| self.on_threads(|| look(&self.inputs[input], waiting)).unwrap_or_default())
         };
@@ -536,9 +552,9 @@ impl Run {
     }
 }
 
-fn new_feed(options: &Options, inputs: &[Prepared]) -> Feed {
+fn new_feed(options: &Options, inputs: &[Prepared], blamed: Blamed) -> Feed {
     let names = inputs.iter().map(|input| input.name.to_string()).collect();
-    Feed::new(names, options.detect, options.explains)
+    Feed::new(names, options.detect, blamed, options.explains)
 }
 
 /// Tells the progress through a compressed file by its bytes on disk.

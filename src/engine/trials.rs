@@ -1,4 +1,4 @@
-//! The attempts as the detection needs them, compact: 24 bytes for one that passed.
+//! The attempts as the detection needs them, compact: 28 bytes for one that passed.
 
 use crate::record::Outcome;
 
@@ -13,6 +13,8 @@ pub struct Pass {
     pub verdict: u32,
     /// Hash of the queue id; 0 for none.
     pub queue: u32,
+    /// 0 where it is not told, or was not asked for.
+    pub sender: u32,
 }
 
 /// An attempt that was not accepted, with what an event has to tell about it.
@@ -20,7 +22,6 @@ pub struct Pass {
 pub struct Refusal {
     pub pass: Pass,
     pub place: u32,
-    pub sender: u32,
     /// The sending address that Microsoft quotes.
     pub quoted: u32,
     pub input: u32,
