@@ -7,6 +7,7 @@
 mod app;
 mod clock;
 mod columns;
+mod heat;
 mod keys;
 mod layout;
 mod query;
@@ -21,7 +22,7 @@ pub use clock::Clock;
 pub use columns::{Column, Tab};
 pub use keys::{Action, BadKey, Key, Keymap, View};
 pub use render::{AdviceFn, Scene, draw};
-pub use state::{Crumb, ExportKind, Field, Focus, Notice, State};
+pub use state::{Crumb, ExportKind, Face, Field, Focus, Notice, State};
 pub use theme::ThemeName;
 pub use update::{Effect, Export, Message, update};
 

@@ -6,6 +6,7 @@ use tui_input::Input;
 
 use super::clock::{Clock, duration};
 use super::columns::{self, Column, Row, Sort, Tab};
+use super::heat;
 use super::keys::{Keymap, View};
 use super::layout;
 use super::query::Words;
@@ -157,6 +158,16 @@ pub enum Focus {
     Table,
 }
 
+/// What the chart shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Face {
+    /// Attempts by time, stacked by what became of them.
+    #[default]
+    Attempts,
+    /// Datacenters by time: which forest refused when.
+    Datacenters,
+}
+
 /// A view on top of the overview.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Screen {
@@ -257,6 +268,9 @@ pub struct State {
     pub screens: Vec<Screen>,
     pub focus: Focus,
     pub enlarged: Option<Focus>,
+    pub face: Face,
+    /// The forests of the chart's second face.
+    pub heat: List,
     pub tab: Tab,
     pub tables: [List; 4],
     pub blocks: List,
@@ -300,6 +314,8 @@ impl State {
             screens: Vec::new(),
             focus: Focus::default(),
             enlarged: None,
+            face: Face::default(),
+            heat: List::default(),
             tab: Tab::default(),
             tables: Default::default(),
             blocks: List::default(),
@@ -413,6 +429,13 @@ impl State {
         }
         locate(&mut self.blocks, |i| snapshot.onsets.get(i).map(|o| o.id.clone()));
 
+        let fresh = stamp(snapshot.datacenters.len(), &self.heat);
+        if self.heat.stamp != fresh {
+            self.heat.order = heat::order(snapshot);
+            self.heat.stamp = fresh;
+        }
+        locate(&mut self.heat, |i| Row::of(Tab::Datacenters, snapshot, i).map(Row::key));
+
         let tab = self.tab;
         let list = &mut self.tables[tab as usize];
         let rows = tab.rows(snapshot);
@@ -438,6 +461,7 @@ impl State {
         let areas = layout::overview(self, snapshot);
         let shown = areas.blocks_shown();
         show(&mut self.blocks, shown);
+        show(&mut self.heat, usize::from(layout::plot(&areas, snapshot).area.height));
         show(&mut self.tables[tab as usize], areas.table_rows());
         let body = layout::sub(self).body;
         show(&mut self.lines, usize::from(body.height.saturating_sub(2)));

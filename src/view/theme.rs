@@ -81,6 +81,8 @@ pub struct Theme {
     pub warning: Style,
     pub hit: Style,
     pub bar: Style,
+    /// A share that is refused, from the least to the most.
+    pub heat: [Style; 4],
 }
 
 impl Theme {
@@ -111,6 +113,7 @@ impl Theme {
                 warning: base.add_modifier(bold),
                 hit: base.add_modifier(Modifier::REVERSED),
                 bar: base,
+                heat: [base; 4],
             };
         }
         // text, dim, border, accent, red, amber, green, violet, blue-grey, selection, mark, bar ground
@@ -131,6 +134,11 @@ impl Theme {
                 None,
                 None,
             ],
+        };
+        let heat = match name {
+            ThemeName::Dark => [215, 209, 203, 196].map(indexed),
+            ThemeName::Light => [172, 166, 160, 124].map(indexed),
+            _ => [Color::Yellow, Color::Yellow, Color::Red, Color::Red].map(Some),
         };
         let style = |color: Option<Color>| color.map_or(base, fg);
         let ground = |color: Option<Color>, other: Modifier| match color {
@@ -159,6 +167,7 @@ impl Theme {
             warning: style(amber),
             hit: ground(hit, Modifier::REVERSED),
             bar: style(grey),
+            heat: heat.map(style),
         }
     }
 }

@@ -221,6 +221,26 @@ fn the_mouse() {
 }
 
 #[test]
+fn datacenters_by_time_are_walked_and_drilled_into() {
+    let mut s = screen();
+    s.press("c j");
+    assert_eq!(s.state.heat.selected.as_deref(), Some("eur01"), "nam10 refused first");
+    let (x, y) = find(&mut s, "apc01 ·");
+    click(&mut s, x + 100, y);
+    assert_eq!(s.state.heat.selected.as_deref(), Some("apc01"));
+    s.press("L");
+    let Some(Effect::FindLines(filter)) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    assert!(filter.datacenter.matches(["apc01"].into_iter()) && filter.since.is_some());
+    assert!(!filter.datacenter.matches(["eur01"].into_iter()));
+    s.press("q Enter");
+    let Some(Effect::SetFilter(filter)) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    assert!(filter.datacenter.matches(["apc01"].into_iter()) && filter.until.is_some());
+    assert_eq!(s.state.crumbs.len(), 2);
+    s.press("Esc Esc c");
+    assert!(s.text().contains("■ delivered"), "the first face again");
+}
+
+#[test]
 fn masked_lines_show_and_copy_no_local_part() {
     let mut s = screen();
     s.state.mask = true;

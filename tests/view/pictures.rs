@@ -25,6 +25,14 @@ fn overview() {
 }
 
 #[test]
+fn datacenters_by_time() {
+    picture("heat", &fake::full(), "c h h h");
+    picture("heat-enlarged", &fake::full(), "c j h +");
+    picture("heat-healthy", &fake::healthy(), "c");
+    picture("heat-start", &Snapshot::default(), "c");
+}
+
+#[test]
 fn nothing_to_report() {
     picture("healthy", &fake::healthy(), "");
     picture("none", &fake::none(), "");
@@ -67,7 +75,9 @@ fn prompts_and_menus() {
 
 #[test]
 fn no_frame_is_broken_at_any_size() {
-    for keys in ["", "b", "L", "L Enter", "i", "m", "?", "s", "/ a", "2 + G", "Tab Tab h", "4 G L"] {
+    for keys in
+        ["", "b", "L", "L Enter", "i", "m", "?", "s", "/ a", "2 + G", "Tab Tab h", "4 G L", "c h", "c + j"]
+    {
         for w in [1, 2, 3, 7, 19, 20, 41, 59, 60, 61, 79, 80, 109, 110, 149, 150, 220] {
             for h in [1, 2, 3, 4, 5, 6, 7, 9, 14, 15, 16, 19, 20, 24, 41, 70] {
                 for snapshot in [fake::full(), Snapshot::default()] {

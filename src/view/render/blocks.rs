@@ -271,6 +271,8 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
         return vec![Line::from(first), Line::from(second)];
     }
     let source_width = source_width(scene, if width < 90 { 20 } else { 39 });
+    // Room for the day, where the width has it.
+    let when_width = if width < 100 { 25 } else { 32 };
     first.extend(fitting(
         vec![
             (text::left(onset_word(onset), 11), style, 0),
@@ -284,7 +286,7 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
     second.extend(fitting(
         vec![
             (text::left(&code(onset), 9), text_style, 3),
-            (text::left(&when(onset, now, clock, false), 25), text_style, 0),
+            (text::left(&when(onset, now, clock, false), when_width), text_style, 0),
             (text::left(&refused(onset), 22), text_style, 1),
             (loss(onset), loss_style, 2),
             (untried(onset, now, clock), theme.dim, 4),

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, framed, has_focus, panel, span};
+use super::{Scene, framed, has_focus, panel, share_style, span};
 use crate::aggregate::Bucket;
 use crate::detect::OnsetStatus;
 use crate::view::clock::{Clock, duration};
@@ -14,7 +14,7 @@ use crate::view::state::Focus;
 use crate::view::text;
 use crate::view::theme::Theme;
 
-const LOWER: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+pub(super) const LOWER: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /// The parts of a column from the ground up: value, style, and what stands for it without colours.
 fn parts(bucket: &Bucket, theme: &Theme) -> [(u64, Style, &'static str); 4] {
@@ -75,16 +75,13 @@ fn bars(plot: &Plot, scene: &Scene) -> Vec<Bucket> {
         let at = series.start + i as i64 * series.width_s;
         let bar = (at - plot.start).div_euclid(plot.width_s);
         if let Some(bar) = usize::try_from(bar).ok().and_then(|b| bars.get_mut(b)) {
-            bar.delivered += bucket.delivered;
-            bar.deferred += bucket.deferred;
-            bar.blocked += bucket.blocked;
-            bar.bounced += bucket.bounced;
+            bar.add(bucket);
         }
     }
     bars
 }
 
-fn per(width_s: i64) -> String {
+pub(super) fn per(width_s: i64) -> String {
     match width_s {
         s if s % 86_400 == 0 && s > 86_400 => format!("{} d", s / 86_400),
         86_400 => "day".to_owned(),
@@ -131,6 +128,10 @@ fn readout<'a>(plot: &Plot, bars: &[Bucket], scene: &Scene) -> Option<Line<'a>> 
     {
         if value > 0 {
             spans.push(span(format!(" {} {word} ", text::group(value)), style));
+            if word == "blocked" {
+                let share = format!("({}) ", text::percent(value, bucket.total()));
+                spans.push(span(share, share_style(bucket.total(), style, theme)));
+            }
         }
     }
     Some(Line::from(spans))
@@ -229,7 +230,7 @@ fn scale(frame: &mut Frame, plot: &Plot, inner: Rect, most: u64, theme: &Theme) 
 }
 
 /// The ground line with the marks, and the times below.
-fn axis(frame: &mut Frame, plot: &Plot, inner: Rect, scene: &Scene) {
+pub(super) fn axis(frame: &mut Frame, plot: &Plot, inner: Rect, scene: &Scene) {
     let theme = &scene.theme;
     let y = plot.area.bottom();
     if y >= inner.bottom() {

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, advice, blocks, page, span, wrapped};
+use super::{Scene, advice, blocks, page, share_style, span, wrapped};
 use crate::detect::{Basis, Family, Onset, OnsetStatus, Slowing, Tally};
 use crate::record::Time;
 use crate::view::clock::duration;
@@ -79,6 +79,8 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
         if percent.is_empty() { "no attempts".to_owned() } else { format!("{of} ({percent})") }
     };
 
+    let of = |t: Tally| share_style(t.attempts, theme.text, theme);
+
     let (platform, forests) = blocks::place(onset);
     let mut place = format!("{platform}, {forests}");
     if let Some(list) = onset.datacenters.as_ref().filter(|l| l.len() > 3) {
@@ -108,8 +110,8 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
         Basis::Stated => "Microsoft's own words say so; too few attempts for statistics",
     };
     fact(&mut lines, "Confidence", &format!("{}: {basis}", text::sureness(onset.confidence)), theme.text);
-    fact(&mut lines, "The day before", &share(onset.before), theme.text);
-    fact(&mut lines, "Inside", &share(onset.during), theme.text);
+    fact(&mut lines, "The day before", &share(onset.before), of(onset.before));
+    fact(&mut lines, "Inside", &share(onset.during), of(onset.during));
     if let Some(first) = &onset.first_line {
         let at = format!("{} at byte {}", text::clean_most(&first.file, 400), text::group(first.offset));
         fact(&mut lines, "First line", &at, theme.text);

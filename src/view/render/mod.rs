@@ -5,6 +5,7 @@ mod blocks;
 mod chart;
 mod detail;
 mod header;
+mod heat;
 mod help;
 mod lines;
 mod messages;
@@ -83,7 +84,11 @@ fn overview(frame: &mut Frame, scene: &Scene) {
     header::crumbs(frame, areas.crumbs, scene);
     header::news(frame, areas.news, scene);
     blocks::draw(frame, &areas, scene);
-    chart::draw(frame, &areas, scene);
+    if areas.heat {
+        heat::draw(frame, &areas, scene);
+    } else {
+        chart::draw(frame, &areas, scene);
+    }
     tables::draw(frame, areas.table, scene);
     advice::draw(frame, areas.advice, scene, 0, false);
     header::footer(frame, areas.footer, scene);
@@ -156,6 +161,14 @@ fn fitting<'a>(parts: Vec<(String, Style, u8)>, width: usize) -> Vec<Span<'a>> {
         spans.push(span(text::fit(&content, width), style));
     }
     spans
+}
+
+/// Fewer attempts than this, and a percentage says little.
+const FEW: u64 = 20;
+
+/// The style of a share of so many attempts: grey where they are few.
+fn share_style(attempts: u64, style: Style, theme: &Theme) -> Style {
+    if attempts < FEW { theme.dim } else { style }
 }
 
 fn has_focus(scene: &Scene, focus: Focus) -> bool {

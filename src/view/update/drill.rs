@@ -7,7 +7,7 @@ use crate::engine::LineList;
 use crate::view::columns::{Row, Tab};
 use crate::view::keys::{Action, View};
 use crate::view::layout;
-use crate::view::state::{Crumb, Field, Focus, List, State, filter, onset_filter, onset_source};
+use crate::view::state::{Crumb, Face, Field, Focus, List, State, filter, onset_filter, onset_source};
 
 /// Enter.
 pub(super) fn open(state: &mut State, snapshot: &Snapshot, lines: &LineList, effects: &mut Vec<Effect>) {
@@ -24,6 +24,9 @@ pub(super) fn open(state: &mut State, snapshot: &Snapshot, lines: &LineList, eff
         Focus::Chart => {
             let plot = layout::plot(&layout::overview(state, snapshot), snapshot);
             if let Some(at) = state.cursor {
+                if let Some(crumb) = forest_crumb(state, snapshot).filter(|c| !state.crumbs.contains(c)) {
+                    state.crumbs.push(crumb);
+                }
                 let since = plot.start + (at - plot.start).div_euclid(plot.width_s) * plot.width_s;
                 let last = since + plot.width_s - 1;
                 state.crumbs.push(Crumb::Span { since: Some(since), until: Some(last) });
@@ -88,6 +91,12 @@ pub(super) fn back(state: &mut State, effects: &mut Vec<Effect>) {
     state.focus = Focus::Table;
 }
 
+/// Of the chart's second face: the filter for the forest under the cursor.
+fn forest_crumb(state: &State, snapshot: &Snapshot) -> Option<Crumb> {
+    let row = state.heat.row().filter(|_| state.face == Face::Datacenters)?;
+    Row::of(Tab::Datacenters, snapshot, row).map(Row::crumb)
+}
+
 /// The lines behind what is selected.
 pub(super) fn open_lines(state: &mut State, snapshot: &Snapshot, effects: &mut Vec<Effect>) {
     let tiny = layout::overview(state, snapshot).tiny;
@@ -100,8 +109,10 @@ pub(super) fn open_lines(state: &mut State, snapshot: &Snapshot, effects: &mut V
         };
         (format!("the block of {}", onset_source(onset)), onset_filter(&base, onset))
     } else if let (Focus::Chart, Some(at)) = (state.focus, state.cursor) {
-        let crumb = Crumb::Span { since: Some(at), until: Some(at + plot.width_s - 1) };
-        (crumb.text(&state.clock), filter(&base, std::slice::from_ref(&crumb)))
+        let mut crumbs = vec![Crumb::Span { since: Some(at), until: Some(at + plot.width_s - 1) }];
+        crumbs.extend(forest_crumb(state, snapshot));
+        let names: Vec<_> = crumbs.iter().map(|c| c.text(&state.clock)).collect();
+        (names.join(", "), filter(&base, &crumbs))
     } else {
         let mut crumbs = state.crumbs.clone();
         crumbs.extend(state.row(snapshot).map(Row::crumb).filter(|c| !state.crumbs.contains(c)));

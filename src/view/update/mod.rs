@@ -15,7 +15,7 @@ use tui_input::{Input, InputRequest};
 use super::columns::{Row, Tab};
 use super::keys::{Action, Key, View};
 use super::state::{
-    Crumb, ExportKind, Focus, Notice, Prompt, PromptKind, Screen, State, news_text, onset_source,
+    Crumb, ExportKind, Face, Focus, Notice, Prompt, PromptKind, Screen, State, news_text, onset_source,
 };
 use super::text;
 use crate::aggregate::{Filter, Snapshot};
@@ -26,7 +26,7 @@ use drill::{back, open, open_lines};
 use lines::{find_line, has, reveal};
 use menu::{export_menu, menu_key, sort_menu};
 use mouse::mouse;
-use moves::{go, page, panel, sideways, step_block, zoom};
+use moves::{focus_chart, go, page, panel, sideways, step_block, zoom};
 use prompt::{edit, prompt_key, typed};
 
 /// What reaches the screen.
@@ -229,6 +229,13 @@ pub(super) fn act(
         Action::SortReverse => {
             let sort = &mut state.table_mut().sort;
             sort.ascending = !sort.ascending;
+        }
+        Action::Face => {
+            state.face = match state.face {
+                Face::Attempts => Face::Datacenters,
+                Face::Datacenters => Face::Attempts,
+            };
+            focus_chart(state, snapshot);
         }
         Action::Enlarge => {
             state.enlarged = if state.enlarged.is_some() { None } else { Some(state.focus) };

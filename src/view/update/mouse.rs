@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::drill::open;
 use super::menu::sort_by;
-use super::moves::{go, select_block, select_line};
+use super::moves::{go, select_block, select_forest, select_line};
 use super::{Effect, set_filter};
 use crate::aggregate::Snapshot;
 use crate::engine::LineList;
@@ -127,6 +127,12 @@ pub(super) fn press(
         let plot = layout::plot(&areas, snapshot);
         state.cursor = bar_at(&plot, at).map(|b| plot.time(b));
         state.drag = state.cursor;
+        if areas.heat && (plot.area.top()..plot.area.bottom()).contains(&at.y) {
+            let row = state.heat.top + usize::from(at.y - plot.area.y);
+            if row < state.heat.order.len() {
+                select_forest(state, row, snapshot);
+            }
+        }
     } else if areas.table.contains(at) {
         state.focus = Focus::Table;
         if at.y == areas.table.y {

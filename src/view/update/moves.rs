@@ -7,7 +7,7 @@ use crate::engine::LineList;
 use crate::view::columns::{Row, Tab};
 use crate::view::keys::View;
 use crate::view::layout;
-use crate::view::state::{Crumb, Focus, State, line_key};
+use crate::view::state::{Crumb, Face, Focus, State, line_key};
 
 /// Rows of a page in what is seen.
 pub(super) fn page(state: &State, snapshot: &Snapshot) -> usize {
@@ -30,6 +30,9 @@ pub(super) fn go(state: &mut State, by: isize, snapshot: &Snapshot, lines: &Line
         (View::Overview, focus) => {
             let tiny = layout::overview(state, snapshot).tiny;
             match focus {
+                Focus::Chart if !tiny && state.face == Face::Datacenters => {
+                    select_forest(state, moved(state.heat.at, by, state.heat.order.len()), snapshot);
+                }
                 Focus::Table if !tiny => {
                     let tab = state.tab;
                     let list = state.table_mut();
@@ -95,9 +98,27 @@ pub(super) fn panel(state: &mut State, by: usize, snapshot: &Snapshot) {
     if state.enlarged.is_some() {
         state.enlarged = Some(state.focus);
     }
-    if state.focus == Focus::Chart && state.cursor.is_none() {
+    if state.focus == Focus::Chart {
+        focus_chart(state, snapshot);
+    }
+}
+
+/// The chart gets the keys, and a cursor.
+pub(super) fn focus_chart(state: &mut State, snapshot: &Snapshot) {
+    state.focus = Focus::Chart;
+    if state.enlarged.is_some() {
+        state.enlarged = Some(Focus::Chart);
+    }
+    if state.cursor.is_none() {
         sideways(state, 0, snapshot);
     }
+}
+
+/// Puts the cursor of the chart's second face on a forest.
+pub(super) fn select_forest(state: &mut State, at: usize, snapshot: &Snapshot) {
+    state.heat.at = at;
+    let row = state.heat.row().and_then(|i| Row::of(Tab::Datacenters, snapshot, i));
+    state.heat.selected = row.map(Row::key);
 }
 
 pub(super) fn step_block(state: &mut State, by: isize, snapshot: &Snapshot) {
