@@ -232,6 +232,8 @@ pub struct Progress {
     pub complete: bool,
     /// Following: new lines are awaited.
     pub live: bool,
+    /// What the followed files hold behind the place that was read.
+    pub behind_bytes: u64,
 }
 
 /// Everything that was counted, for one filter, at one moment.

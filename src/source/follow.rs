@@ -63,6 +63,12 @@ impl Tail {
         self.offset
     }
 
+    /// Bytes that were written and not yet read; those of an unfinished last line are among them.
+    pub fn behind(&self) -> u64 {
+        let size = self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |meta| meta.len());
+        size.saturating_sub(self.offset)
+    }
+
     /// The length of `file` up to the end of its last whole line.
     pub fn whole_lines(file: &File) -> io::Result<u64> {
         let mut end = file.metadata()?.len();

@@ -2,7 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use super::state::{Face, Focus, State};
+use super::state::{Face, Focus, Menu, State};
+use super::text;
 use crate::aggregate::Snapshot;
 
 /// Panels of the overview; an absent one has no area.
@@ -160,6 +161,19 @@ pub(super) fn sub(state: &State) -> Sub {
         footer: Rect::new(0, h - foot, w, foot),
         framed: true,
     }
+}
+
+/// A menu in the middle of the screen.
+pub(super) fn menu((w, h): (u16, u16), menu: &Menu) -> Rect {
+    let widest = menu.items.iter().map(|i| text::width(&i.label)).max().unwrap_or(0);
+    let width = (widest + 8).max(menu.title.len() + 6).min(usize::from(w)) as u16;
+    let height = (menu.items.len() as u16 + 2).min(h);
+    Rect { x: (w - width) / 2, y: (h - height) / 2, width, height }
+}
+
+/// The first item that a menu of so many rows shows.
+pub(super) fn menu_top(menu: &Menu, rows: u16) -> usize {
+    (menu.at + 1).saturating_sub(usize::from(rows.max(1)))
 }
 
 /// A frame's inside.

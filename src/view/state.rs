@@ -1,13 +1,13 @@
 //! Where the user is: plain data that [`super::update`] changes and [`super::render`] draws.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use tui_input::Input;
 
 use super::clock::{Clock, duration};
 use super::columns::{self, Column, Row, Sort, Tab};
 use super::heat;
-use super::keys::{Keymap, View};
+use super::keys::{Action, Keymap, View};
 use super::layout;
 use super::query::Words;
 use super::text;
@@ -30,7 +30,7 @@ pub enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Source,
         Self::Domain,
         Self::SenderDomain,
@@ -218,6 +218,11 @@ pub enum PromptKind {
     Filter,
     Search,
     Time,
+    /// A word that the help is searched for.
+    Find,
+    Command,
+    /// A note at the selected block.
+    Note,
 }
 
 /// Something to choose from.
@@ -253,6 +258,19 @@ pub enum ExportKind {
     Evidence,
 }
 
+impl ExportKind {
+    /// As a command calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Evidence => "evidence",
+        }
+    }
+}
+
 /// A message in the last line, until the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -278,6 +296,12 @@ pub struct State {
     /// What the lines view lists.
     pub lines_of: String,
     pub lines_filter: Filter,
+    /// Older lines than the newest are listed: up to which second, page by page.
+    pub lines_until: Vec<i64>,
+    /// How many lines there are with the newest ones, where older ones are listed.
+    pub lines_total: u64,
+    /// Coming from older lines, the last one is selected once all are there.
+    pub lines_from_below: bool,
     /// Cells that the lines view is scrolled to the right.
     pub across: usize,
     pub search: String,
@@ -285,7 +309,12 @@ pub struct State {
     pub base: Filter,
     pub crumbs: Vec<Crumb>,
     pub prompt: Option<Prompt>,
-    pub history: Vec<String>,
+    /// What was typed before, and where.
+    pub history: Vec<(PromptKind, String)>,
+    /// By the block's id.
+    pub notes: BTreeMap<String, String>,
+    /// The help shows only keys with this.
+    pub find: String,
     pub menu: Option<Menu>,
     /// Unix seconds of the bucket under the chart's cursor.
     pub cursor: Option<i64>,
@@ -322,12 +351,17 @@ impl State {
             lines: List::default(),
             lines_of: String::new(),
             lines_filter: Filter::default(),
+            lines_until: Vec::new(),
+            lines_total: 0,
+            lines_from_below: false,
             across: 0,
             search: String::new(),
             base: Filter::default(),
             crumbs: Vec::new(),
             prompt: None,
             history: Vec::new(),
+            notes: BTreeMap::new(),
+            find: String::new(),
             menu: None,
             cursor: None,
             drag: None,
@@ -370,6 +404,17 @@ impl State {
     /// The selected block.
     pub fn onset<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Onset> {
         snapshot.onsets.get(self.blocks.row()?)
+    }
+
+    /// What the user noted at a block; an event that was revised keeps it.
+    pub fn note(&self, onset: &Onset) -> Option<&str> {
+        let note = self.notes.get(&onset.id).or_else(|| self.notes.get(onset.was.as_ref()?));
+        note.map(String::as_str)
+    }
+
+    /// The key for an action in the view that is seen, as it is shown.
+    pub fn key(&self, action: Action) -> String {
+        self.keymap.label(self.view(), action)
     }
 
     /// The reply that the advice is about: of what has the focus, else of the first block, else the most frequent.
@@ -453,6 +498,10 @@ impl State {
         }
         locate(list, |i| Row::of(tab, snapshot, i).map(Row::key));
 
+        if self.lines_from_below && lines.complete {
+            self.lines_from_below = false;
+            self.lines.selected = lines.lines.last().map(line_key);
+        }
         if self.lines.order.len() != lines.lines.len() {
             self.lines.order = (0..lines.lines.len() as u32).collect();
         }

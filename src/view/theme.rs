@@ -15,6 +15,8 @@ pub enum ThemeName {
 }
 
 impl ThemeName {
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::Sixteen, Self::Plain];
+
     /// The theme that an environment asks for; `get` looks a variable up.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Self {
         if get("NO_COLOR").is_some_and(|v| !v.is_empty()) {
@@ -31,6 +33,21 @@ impl ThemeName {
         match get("COLORFGBG").as_deref().and_then(|v| v.rsplit(';').next()) {
             Some("7" | "15") => Self::Light,
             _ => Self::Dark,
+        }
+    }
+
+    /// Of a config or a command.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| theme.name() == name)
+    }
+
+    /// As [`Self::parse`] reads it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::Sixteen => "ansi",
+            Self::Plain => "mono",
         }
     }
 

@@ -371,7 +371,7 @@ pub(crate) fn full() -> Snapshot {
             done_bytes: 3_200_002_048,
             elapsed_s: 1.7,
             complete: true,
-            live: false,
+            ..Progress::default()
         },
         version: 7,
     }
@@ -385,7 +385,7 @@ pub(crate) fn scanning() -> Snapshot {
             done_bytes: 3_200_002_048,
             elapsed_s: 1.7,
             complete: false,
-            live: false,
+            ..Progress::default()
         },
         ..full()
     }

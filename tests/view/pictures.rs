@@ -71,13 +71,36 @@ fn prompts_and_menus() {
     picture("sort", &fake::full(), "s");
     picture("export", &fake::full(), "x");
     picture("time", &fake::full(), "t 1 4 : x x");
+    picture("command", &fake::full(), ": s o");
+    picture("note", &fake::full(), "] N t i c k e t Enter");
+    picture("note-block", &fake::full(), "] N t i c k e t Enter b");
+    picture("help-find", &fake::full(), "? / b l o c k Enter");
+    picture("lines-end", &fake::full(), "L G");
 }
 
 #[test]
 fn no_frame_is_broken_at_any_size() {
-    for keys in
-        ["", "b", "L", "L Enter", "i", "m", "?", "s", "/ a", "2 + G", "Tab Tab h", "4 G L", "c h", "c + j"]
-    {
+    for keys in [
+        "",
+        "b",
+        "L",
+        "L Enter",
+        "i",
+        "m",
+        "?",
+        "s",
+        "/ a",
+        "2 + G",
+        "Tab Tab h",
+        "4 G L",
+        "c h",
+        "c + j",
+        ":",
+        "N a Enter",
+        "N a Enter b",
+        "? / x",
+        "m : x Enter",
+    ] {
         for w in [1, 2, 3, 7, 19, 20, 41, 59, 60, 61, 79, 80, 109, 110, 149, 150, 220] {
             for h in [1, 2, 3, 4, 5, 6, 7, 9, 14, 15, 16, 19, 20, 24, 41, 70] {
                 for snapshot in [fake::full(), Snapshot::default()] {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use eopwatch::aggregate::{Filter, Snapshot};
-use eopwatch::engine::LineList;
+use eopwatch::engine::{EachLine, LineList};
 use eopwatch::view::{ExportKind, Feed, ThemeName, ViewOptions, run};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -31,6 +31,9 @@ impl Feed for Story {
     }
     fn lines(&self) -> Arc<LineList> {
         Arc::clone(&self.lines.lock().expect("unpoisoned"))
+    }
+    fn each_line(&self, _: Filter, mut each: EachLine) {
+        each(None);
     }
 }
 
@@ -62,7 +65,7 @@ fn show() {
         theme,
         advice: Box::new(fake::advice),
         exports: vec![ExportKind::Markdown, ExportKind::Json, ExportKind::Evidence],
-        export: Box::new(|_| Ok("eopwatch-summary.md".into())),
+        export: Box::new(|_, _| Ok("eopwatch-summary.md".into())),
         ..ViewOptions::default()
     };
     run(&story, options).expect("a terminal");

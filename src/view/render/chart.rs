@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, framed, has_focus, panel, share_style, span};
+use super::{Scene, fitting, framed, has_focus, panel, share_style, span};
 use crate::aggregate::Bucket;
 use crate::detect::OnsetStatus;
 use crate::view::clock::{Clock, duration};
@@ -49,7 +49,7 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
         span(if plot.bars > 0 { format!(", per {} ", per(plot.width_s)) } else { " ".into() }, theme.dim),
     ]))
     .title_top(legend(scene, areas.chart.width).right_aligned());
-    if let Some(readout) = readout(&plot, &bars, scene) {
+    if let Some(readout) = readout(&plot, &bars, scene, usize::from(areas.chart.width)) {
         block = block.title_bottom(readout.right_aligned());
     }
     let inner = panel(frame, areas.chart, block, has_focus(scene, Focus::Chart), theme);
@@ -112,28 +112,31 @@ fn legend<'a>(scene: &Scene, width: u16) -> Line<'a> {
 }
 
 /// What the bar under the cursor holds.
-fn readout<'a>(plot: &Plot, bars: &[Bucket], scene: &Scene) -> Option<Line<'a>> {
+fn readout<'a>(plot: &Plot, bars: &[Bucket], scene: &Scene, width: usize) -> Option<Line<'a>> {
     let theme = &scene.theme;
     let bar = (scene.state.cursor? - plot.start).div_euclid(plot.width_s.max(1));
     let bar = usize::try_from(bar).ok()?;
     let bucket = bars.get(bar)?;
     let clock = &scene.state.clock;
     let at = plot.time(bar);
-    let mut spans = vec![
-        span(format!(" {} ", clock.range(at, at + plot.width_s)), theme.strong),
-        span(format!(" {} ", text::plural(bucket.total(), "attempt", "attempts")), theme.text),
+    let total = bucket.total();
+    let mut shown = vec![
+        (clock.range(at, at + plot.width_s), theme.strong, 0),
+        (text::plural(total, "attempt", "attempts"), theme.text, 1),
     ];
-    for ((value, style, _), word) in
-        parts(bucket, theme).into_iter().zip(["blocked", "deferred", "bounced", "delivered"])
+    for (i, ((value, style, _), word)) in
+        parts(bucket, theme).into_iter().zip(["blocked", "deferred", "bounced", "delivered"]).enumerate()
     {
         if value > 0 {
-            spans.push(span(format!(" {} {word} ", text::group(value)), style));
+            shown.push((format!("{} {word}", text::group(value)), style, 2 + 2 * i as u8));
             if word == "blocked" {
-                let share = format!("({}) ", text::percent(value, bucket.total()));
-                spans.push(span(share, share_style(bucket.total(), style, theme)));
+                shown.push((text::percent(value, total), share_style(total, style, theme), 3));
             }
         }
     }
+    let mut spans = vec![Span::raw(" ")];
+    spans.extend(fitting(shown, width.saturating_sub(4)));
+    spans.push(Span::raw(" "));
     Some(Line::from(spans))
 }
 

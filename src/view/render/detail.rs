@@ -102,6 +102,9 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
     fact(&mut lines, "Reply", &codes.join(" "), theme.text);
     let lost = text::plural(onset.lost, "message", "messages");
     let loss = [format!("{lost} for good"), format!("{} waiting", text::group(onset.deferred))];
+    if let Some(note) = scene.state.note(onset) {
+        fact(&mut lines, "Your note", &text::clean_most(note, 1000), theme.accent);
+    }
     fact(&mut lines, "Lost", &loss.join(", "), if onset.lost > 0 { theme.blocked } else { theme.text });
 
     head(&mut lines, "How sure, and why");

@@ -47,6 +47,9 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// A screen that is lower has a foot only while there is something to type or to say.
+const FOOTED: u16 = 6;
+
 /// Draws the whole screen. Gives how far the text in view can be scrolled, for the state to stay within.
 pub fn draw(frame: &mut Frame, scene: &Scene) -> usize {
     let state = scene.state;
@@ -74,6 +77,9 @@ pub fn draw(frame: &mut Frame, scene: &Scene) -> usize {
         header::footer(frame, sub.footer, scene);
     }
     popup::menu(frame, scene);
+    if area.height < FOOTED && (state.prompt.is_some() || state.notice.is_some()) {
+        header::footer(frame, Rect { y: area.height - 1, height: 1, ..area }, scene);
+    }
     end
 }
 

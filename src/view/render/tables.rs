@@ -7,12 +7,15 @@ use ratatui::text::Line;
 
 use super::chart::LOWER;
 use super::{Scene, framed, has_focus, panel, share_style, span};
-use crate::aggregate::{Status, Trend};
+use crate::aggregate::{SourceRow, Status, Trend};
 use crate::view::columns::{self, Column, Row, Tab};
 use crate::view::layout;
 use crate::view::state::Focus;
 use crate::view::text;
 use crate::view::theme::Theme;
+
+/// With less room, a source's name is left away beside its address, which must not look as if it went on.
+const LEAST_NAME: usize = 6;
 
 /// ```text
 /// ╭ 1 Sources ─ 2 Domains ─ 3 Datacenters ─ 4 Replies ──────────────────────────────╮
@@ -78,7 +81,13 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
                 frame.render_widget(trend(row, theme), clip(inner, inner.x + p.x, y, p.width));
                 continue;
             }
-            let cell = row.cell(p.column, &state.clock);
+            let mut cell = row.cell(p.column, &state.clock);
+            if let (Column::Name, Row::Source(SourceRow { source_ip: Some(ip), .. })) = (p.column, row)
+                && text::width(&cell) > w
+                && ip.len() + LEAST_NAME > w
+            {
+                cell.clone_from(ip);
+            }
             let cell = if p.column.is_number() { text::right(&cell, w) } else { text::left(&cell, w) };
             let x = inner.x + p.x;
             frame.render_widget(span(cell, style(row, p.column, scene)), clip(inner, x, y, p.width));

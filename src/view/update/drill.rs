@@ -1,13 +1,13 @@
 //! Into what is selected, and back out.
 
-use super::lines::select_line_for_good;
+use super::lines::{list_lines, select_line_for_good};
 use super::{Effect, act, note, push, set_filter};
 use crate::aggregate::Snapshot;
 use crate::engine::LineList;
 use crate::view::columns::{Row, Tab};
 use crate::view::keys::{Action, View};
 use crate::view::layout;
-use crate::view::state::{Crumb, Face, Field, Focus, List, State, filter, onset_filter, onset_source};
+use crate::view::state::{Crumb, Face, Field, Focus, State, filter, onset_filter, onset_source};
 
 /// Enter.
 pub(super) fn open(state: &mut State, snapshot: &Snapshot, lines: &LineList, effects: &mut Vec<Effect>) {
@@ -56,7 +56,7 @@ pub(super) fn open(state: &mut State, snapshot: &Snapshot, lines: &LineList, eff
     }
 }
 
-pub(super) fn field_of(tab: Tab) -> Field {
+fn field_of(tab: Tab) -> Field {
     match tab {
         Tab::Sources => Field::Source,
         Tab::Domains => Field::Domain,
@@ -67,6 +67,10 @@ pub(super) fn field_of(tab: Tab) -> Field {
 
 /// Esc and Backspace: one step back.
 pub(super) fn back(state: &mut State, effects: &mut Vec<Effect>) {
+    if state.view() == View::Help && !state.find.is_empty() {
+        state.find.clear();
+        return;
+    }
     if state.screens.pop().is_some() {
         return;
     }
@@ -120,9 +124,9 @@ pub(super) fn open_lines(state: &mut State, snapshot: &Snapshot, effects: &mut V
         (names.join(", "), filter(&state.base, &crumbs))
     };
     state.lines_of = of;
-    state.lines_filter = filter.clone();
-    state.lines = List::default();
+    state.lines_filter = filter;
+    state.lines_until.clear();
     state.across = 0;
     push(state, View::Lines);
-    effects.push(Effect::FindLines(filter));
+    list_lines(state, effects);
 }

@@ -54,17 +54,17 @@ pub(super) fn export_menu(state: &mut State, snapshot: &Snapshot) {
     state.menu = Some(Menu { title: "Export what is shown", items, at });
 }
 
-pub(super) fn menu_key(state: &mut State, key: KeyEvent, effects: &mut Vec<Effect>) {
+pub(super) fn menu_key(state: &mut State, key: KeyEvent, snapshot: &Snapshot, effects: &mut Vec<Effect>) {
     let Some(menu) = &mut state.menu else { return };
     let count = menu.items.len();
     match key.code {
         KeyCode::Up => menu.at = (menu.at + count - 1) % count,
         KeyCode::Down | KeyCode::Tab => menu.at = (menu.at + 1) % count,
-        KeyCode::Enter => choose(state, effects),
+        KeyCode::Enter => choose(state, snapshot, effects),
         KeyCode::Char(c) => {
             if let Some(at) = menu.items.iter().position(|i| i.key == c) {
                 menu.at = at;
-                choose(state, effects);
+                choose(state, snapshot, effects);
             } else if c == 'j' {
                 menu.at = (menu.at + 1) % count;
             } else if c == 'k' {
@@ -77,17 +77,31 @@ pub(super) fn menu_key(state: &mut State, key: KeyEvent, effects: &mut Vec<Effec
     }
 }
 
-pub(super) fn choose(state: &mut State, effects: &mut Vec<Effect>) {
+pub(super) fn choose(state: &mut State, snapshot: &Snapshot, effects: &mut Vec<Effect>) {
     let Some(menu) = state.menu.take() else { return };
     match menu.items.get(menu.at).map(|i| i.choice) {
         Some(Choice::Sort(column)) => sort_by(state, column),
-        Some(Choice::Export(kind)) => effects.push(Effect::Export(Export {
-            kind,
-            filter: state.filter(),
-            onset: state.blocks.selected.clone(),
-        })),
+        // The menu offers only what can be had.
+        Some(Choice::Export(kind)) => {
+            let _ = export(state, kind, snapshot, effects);
+        }
         None => {}
     }
+}
+
+/// What is shown, or the evidence for the selected block, to a file.
+pub(super) fn export(
+    state: &State,
+    kind: ExportKind,
+    snapshot: &Snapshot,
+    effects: &mut Vec<Effect>,
+) -> Result<(), String> {
+    let onset = state.onset(snapshot).map(|o| o.id.clone());
+    if kind == ExportKind::Evidence && onset.is_none() {
+        return Err("export evidence: no block is selected".to_owned());
+    }
+    effects.push(Effect::Export(Export { kind, filter: state.filter(), onset }));
+    Ok(())
 }
 
 /// By this column; again: the other way round. Names begin with A, numbers with the most.

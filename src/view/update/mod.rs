@@ -1,5 +1,6 @@
 //! What keys, the mouse and new data do to the [`State`]; what the outside has to do comes back as [`Effect`]s.
 
+mod command;
 mod drill;
 mod lines;
 mod menu;
@@ -10,12 +11,12 @@ mod prompt;
 use std::collections::HashSet;
 
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
-use tui_input::{Input, InputRequest};
+use tui_input::InputRequest;
 
 use super::columns::{Row, Tab};
 use super::keys::{Action, Key, View};
 use super::state::{
-    Crumb, ExportKind, Face, Focus, Notice, Prompt, PromptKind, Screen, State, news_text, onset_source,
+    Crumb, ExportKind, Face, Focus, Notice, PromptKind, Screen, State, news_text, onset_source,
 };
 use super::text;
 use crate::aggregate::{Filter, Snapshot};
@@ -23,11 +24,11 @@ use crate::detect::OnsetStatus;
 use crate::engine::LineList;
 
 use drill::{back, open, open_lines};
-use lines::{find_line, has, reveal};
+use lines::{find_line, find_next};
 use menu::{export_menu, menu_key, sort_menu};
 use mouse::mouse;
 use moves::{focus_chart, go, page, panel, sideways, step_block, zoom};
-use prompt::{edit, prompt_key, typed};
+use prompt::{ask, edit, prompt_key, typed};
 
 /// What reaches the screen.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ pub enum Effect {
     /// Into the terminal's clipboard.
     Copy(String),
     Export(Export),
-    /// The listed lines into a file.
+    /// All these lines into a file.
     WriteLines(Filter),
     Bell,
     Mouse(bool),
@@ -96,7 +97,7 @@ pub fn update(state: &mut State, message: Message, snapshot: &Snapshot, lines: &
             } else if state.prompt.is_some() {
                 prompt_key(state, key, snapshot, lines, &mut effects);
             } else if state.menu.is_some() {
-                menu_key(state, key, &mut effects);
+                menu_key(state, key, snapshot, &mut effects);
             } else if let Some(action) = state.keymap.action(state.view(), Key::of(&key)) {
                 act(state, action, snapshot, lines, &mut effects);
             }
@@ -150,14 +151,14 @@ pub(super) fn act(
     let page = page(state, snapshot);
     let step = isize::try_from(page).unwrap_or(isize::MAX);
     match action {
-        Action::Up => go(state, -1, snapshot, lines),
-        Action::Down => go(state, 1, snapshot, lines),
-        Action::PageUp => go(state, -step, snapshot, lines),
-        Action::PageDown => go(state, step, snapshot, lines),
-        Action::HalfUp => go(state, -(step / 2).max(1), snapshot, lines),
-        Action::HalfDown => go(state, (step / 2).max(1), snapshot, lines),
-        Action::Top => go(state, isize::MIN, snapshot, lines),
-        Action::Bottom => go(state, isize::MAX, snapshot, lines),
+        Action::Up => go(state, -1, snapshot, lines, effects),
+        Action::Down => go(state, 1, snapshot, lines, effects),
+        Action::PageUp => go(state, -step, snapshot, lines, effects),
+        Action::PageDown => go(state, step, snapshot, lines, effects),
+        Action::HalfUp => go(state, -(step / 2).max(1), snapshot, lines, effects),
+        Action::HalfDown => go(state, (step / 2).max(1), snapshot, lines, effects),
+        Action::Top => go(state, isize::MIN, snapshot, lines, effects),
+        Action::Bottom => go(state, isize::MAX, snapshot, lines, effects),
         Action::Left => sideways(state, -1, snapshot),
         Action::Right => sideways(state, 1, snapshot),
         Action::Open => open(state, snapshot, lines, effects),
@@ -181,33 +182,20 @@ pub(super) fn act(
                 state.notice = note("nothing was refused: no advice needed");
             }
         }
-        Action::Prompt => {
-            let (kind, before) = if state.view() == View::Lines {
-                (PromptKind::Search, state.search.clone())
-            } else {
+        Action::Prompt => match state.view() {
+            View::Lines => ask(state, PromptKind::Search, snapshot),
+            View::Help => ask(state, PromptKind::Find, snapshot),
+            _ => {
                 state.focus = Focus::Table;
-                (PromptKind::Filter, state.table().query.clone())
-            };
-            let input = Input::new(before.clone());
-            state.prompt = Some(Prompt { kind, input, error: None, before, earlier: 0 });
-        }
-        Action::Time => {
-            state.prompt = Some(Prompt {
-                kind: PromptKind::Time,
-                input: Input::default(),
-                error: None,
-                before: String::new(),
-                earlier: 0,
-            });
-        }
-        Action::NextHit => {
-            find_line(state, lines, true, |s, line| has(line, s));
-            reveal(state, lines);
-        }
-        Action::PreviousHit => {
-            find_line(state, lines, false, |s, line| has(line, s));
-            reveal(state, lines);
-        }
+                ask(state, PromptKind::Filter, snapshot);
+            }
+        },
+        Action::Time => ask(state, PromptKind::Time, snapshot),
+        Action::Command => ask(state, PromptKind::Command, snapshot),
+        Action::Note if state.onset(snapshot).is_none() => state.notice = note("no block to note it at"),
+        Action::Note => ask(state, PromptKind::Note, snapshot),
+        Action::NextHit => find_next(state, lines, true),
+        Action::PreviousHit => find_next(state, lines, false),
         Action::NextRefusal => find_line(state, lines, true, |_, line| line.is_refusal),
         Action::PreviousRefusal => find_line(state, lines, false, |_, line| line.is_refusal),
         Action::ZoomIn => zoom(state, snapshot, 0.5, effects),
@@ -263,13 +251,16 @@ pub(super) fn act(
             state.notice = note(if state.mouse {
                 "the mouse is eopwatch's"
             } else {
-                "the mouse is the terminal's; F2 takes it back"
+                "the mouse is the terminal's; the same key takes it back"
             });
             effects.push(Effect::Mouse(state.mouse));
         }
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
-        Action::Help => push(state, View::Help),
+        Action::Help => {
+            state.find.clear();
+            push(state, View::Help);
+        }
         Action::Leave => {
             if state.screens.pop().is_none() {
                 effects.push(Effect::Quit);
@@ -292,7 +283,8 @@ fn copied(state: &State, snapshot: &Snapshot, lines: &LineList) -> Option<String
         }
         View::Block => state.onset(snapshot).map(|o| {
             let news = news_text(o, &state.clock);
-            format!("{news}  {} of {} refused", o.during.refused, o.during.attempts)
+            let note = state.note(o).map_or_else(String::new, |note| format!("  ({note})"));
+            format!("{news}  {} of {} refused{note}", o.during.refused, o.during.attempts)
         }),
         _ if state.focus == Focus::Blocks => state.onset(snapshot).map(onset_source),
         _ => match state.row(snapshot)? {

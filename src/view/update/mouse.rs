@@ -4,7 +4,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
 use super::drill::open;
-use super::menu::sort_by;
+use super::menu::{choose, sort_by};
 use super::moves::{go, select_block, select_forest, select_line};
 use super::{Effect, set_filter};
 use crate::aggregate::Snapshot;
@@ -30,17 +30,29 @@ pub(super) fn mouse(
                 let areas = layout::overview(state, snapshot);
                 if areas.blocks.contains(at) {
                     state.focus = Focus::Blocks;
-                    return go(state, by.signum(), snapshot, lines);
+                    return go(state, by.signum(), snapshot, lines, effects);
                 }
                 if areas.table.contains(at) {
                     state.focus = Focus::Table;
                 }
             }
-            go(state, by, snapshot, lines);
+            go(state, by, snapshot, lines, effects);
         }
         MouseEventKind::Down(MouseButton::Left) => {
             state.notice = None;
-            if state.prompt.is_some() || state.menu.take().is_some() {
+            if state.prompt.is_some() {
+                return;
+            }
+            if let Some(menu) = &mut state.menu {
+                let inner = layout::inside(layout::menu(state.size, menu));
+                let row = row_at(inner, at, 1).map(|row| layout::menu_top(menu, inner.height) + row);
+                match row.filter(|row| *row < menu.items.len()) {
+                    Some(row) => {
+                        menu.at = row;
+                        choose(state, snapshot, effects);
+                    }
+                    None => state.menu = None,
+                }
                 return;
             }
             match state.view() {
@@ -79,7 +91,7 @@ pub(super) fn mouse(
 }
 
 /// Which bar is under the mouse; left and right of the plot the first and last.
-pub(super) fn bar_at(plot: &Plot, at: Position) -> Option<usize> {
+fn bar_at(plot: &Plot, at: Position) -> Option<usize> {
     if plot.bars == 0 {
         return None;
     }
@@ -87,18 +99,12 @@ pub(super) fn bar_at(plot: &Plot, at: Position) -> Option<usize> {
     plot.bar(column)
 }
 
-pub(super) fn row_at(inner: Rect, at: Position, lines: u16) -> Option<usize> {
+fn row_at(inner: Rect, at: Position, lines: u16) -> Option<usize> {
     inner.contains(at).then(|| usize::from((at.y - inner.y) / lines.max(1)))
 }
 
 /// A click on the overview.
-pub(super) fn press(
-    state: &mut State,
-    at: Position,
-    snapshot: &Snapshot,
-    lines: &LineList,
-    effects: &mut Vec<Effect>,
-) {
+fn press(state: &mut State, at: Position, snapshot: &Snapshot, lines: &LineList, effects: &mut Vec<Effect>) {
     let areas: Areas = layout::overview(state, snapshot);
     if areas.news.contains(at) {
         state.news.clear();

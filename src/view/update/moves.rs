@@ -1,6 +1,7 @@
 //! Moving: up, down and sideways, from panel to panel, through time.
 
 use super::Effect;
+use super::lines::{newer, older};
 use super::{note, set_filter};
 use crate::aggregate::Snapshot;
 use crate::engine::LineList;
@@ -20,12 +21,18 @@ pub(super) fn page(state: &State, snapshot: &Snapshot) -> usize {
     rows.saturating_sub(1).max(1)
 }
 
-pub(super) fn moved(at: usize, by: isize, count: usize) -> usize {
+fn moved(at: usize, by: isize, count: usize) -> usize {
     at.saturating_add_signed(by).min(count.saturating_sub(1))
 }
 
 /// Up or down in what has the focus.
-pub(super) fn go(state: &mut State, by: isize, snapshot: &Snapshot, lines: &LineList) {
+pub(super) fn go(
+    state: &mut State,
+    by: isize,
+    snapshot: &Snapshot,
+    lines: &LineList,
+    effects: &mut Vec<Effect>,
+) {
     match (state.view(), state.focus) {
         (View::Overview, focus) => {
             let tiny = layout::overview(state, snapshot).tiny;
@@ -43,6 +50,13 @@ pub(super) fn go(state: &mut State, by: isize, snapshot: &Snapshot, lines: &Line
             }
         }
         (View::Lines, _) => {
+            let (at, last) = (state.lines.at, lines.lines.len().saturating_sub(1));
+            if by > 0 && by < isize::MAX && at == last {
+                return older(state, lines, effects);
+            }
+            if by < 0 && by > isize::MIN && at == 0 {
+                return newer(state, effects);
+            }
             let at = moved(state.lines.at, by, lines.lines.len());
             select_line(state, at, lines);
         }
