@@ -188,10 +188,13 @@ mod tests {
         let mut text = Text::default();
         assert_eq!(tail.poll(&mut text).expect("polled"), Followed::Same);
         assert_eq!(text.0, "", "an unfinished line waits");
+        assert_eq!(tail.behind(), 2);
 
         let mut writer = fs::OpenOptions::new().append(true).open(&path).expect("opened");
         writer.write_all(b"o\nthree\n").expect("written");
+        assert_eq!(tail.behind(), 10);
         tail.poll(&mut text).expect("polled");
+        assert_eq!(tail.behind(), 0);
         assert_eq!(text.0, "two\nthree\n");
 
         fs::rename(&path, folder.path().join("mail.log.1")).expect("renamed");

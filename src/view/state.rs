@@ -498,10 +498,6 @@ impl State {
         }
         locate(list, |i| Row::of(tab, snapshot, i).map(Row::key));
 
-        if self.lines_from_below && lines.complete {
-            self.lines_from_below = false;
-            self.lines.selected = lines.lines.last().map(line_key);
-        }
         if self.lines.order.len() != lines.lines.len() {
             self.lines.order = (0..lines.lines.len() as u32).collect();
         }

@@ -26,7 +26,9 @@ impl ThemeName {
         if term == "dumb" {
             return Self::Plain;
         }
-        let many = term.contains("256color") || term.contains("direct") || get("COLORTERM").is_some();
+        let many = term.contains("256color")
+            || term.contains("direct")
+            || get("COLORTERM").is_some_and(|v| !v.is_empty());
         if !many {
             return Self::Sixteen;
         }
@@ -88,6 +90,8 @@ pub struct Theme {
     pub accent: Style,
     pub key: Style,
     pub selected: Style,
+    /// The chart's cursor: a ground behind the bars, where there are colours for it.
+    pub cursor: Option<Style>,
     /// The selection of a panel without the focus.
     pub marked: Style,
     pub blocked: Style,
@@ -121,6 +125,7 @@ impl Theme {
                 accent: base.add_modifier(bold),
                 key: base.add_modifier(bold),
                 selected: base.add_modifier(Modifier::REVERSED),
+                cursor: None,
                 marked: base.add_modifier(Modifier::UNDERLINED),
                 blocked: base.add_modifier(bold),
                 throttled: base.add_modifier(bold),
@@ -175,6 +180,7 @@ impl Theme {
             accent: style(accent),
             key: style(accent).add_modifier(bold),
             selected: ground(select, Modifier::REVERSED),
+            cursor: select.map(|color| Style::new().bg(color)),
             marked: ground(mark, Modifier::BOLD),
             blocked: style(red).add_modifier(bold),
             throttled: style(amber),
@@ -202,6 +208,7 @@ mod tests {
         assert_eq!(name(&[("TERM", "xterm-256color"), ("NO_COLOR", "1")]), ThemeName::Plain);
         assert_eq!(name(&[("TERM", "xterm-256color"), ("NO_COLOR", "")]), ThemeName::Dark);
         assert_eq!(name(&[("TERM", "linux")]), ThemeName::Sixteen);
+        assert_eq!(name(&[("TERM", "linux"), ("COLORTERM", "")]), ThemeName::Sixteen);
         assert_eq!(name(&[("TERM", "xterm-256color"), ("COLORFGBG", "0;15")]), ThemeName::Light);
     }
 }

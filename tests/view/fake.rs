@@ -377,6 +377,61 @@ pub(crate) fn full() -> Snapshot {
     }
 }
 
+/// Every text that comes from a log is this one, and the first example is long.
+pub(crate) fn told(text: &str) -> Snapshot {
+    let some = || Some(text.to_owned());
+    let mut snapshot = full();
+    for (i, row) in snapshot.sources.iter_mut().enumerate() {
+        (row.source_name, row.host) = (some(), some());
+        // An address on the screen may be as long as this, and is never hostile.
+        row.source_ip = row.source_ip.take().filter(|_| i == 0);
+    }
+    for row in &mut snapshot.domains {
+        row.domain = some();
+    }
+    for row in &mut snapshot.datacenters {
+        (row.forest, row.region, row.sites) = (some(), some(), vec![text.to_owned()]);
+    }
+    for row in &mut snapshot.replies {
+        row.reply_id = text.to_owned();
+        row.example = some();
+        (row.enhanced_code, row.root_cause, row.fix) = (some(), some(), some());
+    }
+    snapshot.replies[0].example = Some(text.repeat(1_000_000 / text.len()));
+    for onset in &mut snapshot.onsets {
+        (onset.source_ip, onset.source_name, onset.host) = (None, some(), some());
+        (onset.reply_id, onset.enhanced_code) = (text.to_owned(), some());
+        (onset.domain, onset.sender_domain, onset.range) = (some(), some(), some());
+        onset.datacenters = Some(vec![text.to_owned(); 5]);
+        onset.reading.reasons = vec![text.to_owned()];
+        for spread in &mut onset.spread {
+            spread.forest = text.to_owned();
+        }
+    }
+    for input in &mut snapshot.inputs {
+        input.path = text.to_owned();
+        input.mta = some();
+    }
+    for warning in &mut snapshot.warnings {
+        (warning.path, warning.text) = (some(), text.to_owned());
+    }
+    snapshot
+}
+
+/// Lines of this text alone.
+pub(crate) fn lines_of(text: &str) -> LineList {
+    let mut list = lines();
+    for line in &mut list.lines {
+        (line.source, line.domain, line.datacenter) =
+            (Some(text.to_owned()), Some(text.to_owned()), Some(text.to_owned()));
+        line.reply_id = text.to_owned();
+        line.path = text.into();
+        line.text = text.repeat(3).into_bytes().into();
+    }
+    list.lines[3].text = text.repeat(1_000_000 / text.len()).into_bytes().into();
+    list
+}
+
 /// While the scan runs.
 pub(crate) fn scanning() -> Snapshot {
     Snapshot {

@@ -127,6 +127,79 @@ fn nothing_hostile_reaches_the_terminal() {
     }
 }
 
+/// Corners of the frames, and nothing that overhangs: what a text must not move.
+fn corners(screen: &mut Screen) -> Vec<(u16, u16, String)> {
+    let buffer = screen.buffer();
+    let mut corners = Vec::new();
+    for y in 0..buffer.area.height {
+        for x in 0..buffer.area.width {
+            let symbol = buffer[(x, y)].symbol();
+            let width = unicode_width::UnicodeWidthStr::width(symbol) as u16;
+            assert!(x + width <= buffer.area.width, "{symbol:?} at {x}, {y}");
+            assert!(width < 2 || buffer[(x + 1, y)].symbol().trim().is_empty(), "{symbol:?} at {x}, {y}");
+            let marks = symbol.chars().skip(1).count();
+            assert!(marks <= 2, "{symbol:?} is a heap of {marks} marks");
+            if ["╭", "╮", "╰", "╯"].contains(&symbol) {
+                corners.push((x, y, symbol.to_owned()));
+            }
+        }
+    }
+    corners
+}
+
+#[test]
+fn hostile_text_leaves_the_layout_whole() {
+    let screens = [
+        "",
+        "1 j j",
+        "1 G Enter",
+        "2 Enter",
+        "3",
+        "3 G Enter",
+        "4",
+        "4 G Enter",
+        "4 +",
+        "c",
+        "c j +",
+        "Tab Tab +",
+        "b",
+        "b G",
+        "i",
+        "i G",
+        "L",
+        "L l l",
+        "L j Enter",
+        "L j j j Enter G",
+        "m",
+        "m G",
+        "?",
+        "s",
+        "x",
+        ":",
+        "/ a",
+        "] N",
+    ];
+    for keys in screens {
+        for (w, h) in SIZES {
+            let of = |text: &str| {
+                let mut screen = Screen::new(fake::told(text), w, h);
+                screen.lines = fake::lines_of(text);
+                screen.state.search = text.to_owned();
+                screen.press(keys);
+                let seen = screen.text();
+                let bad = |c: char| {
+                    let turns =
+                        ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+                    c != '\n' && c.is_control() || turns || c == '\u{200d}'
+                };
+                assert!(!seen.contains(bad), "{keys} at {w}x{h}:\n{seen}");
+                corners(&mut screen)
+            };
+            assert_eq!(of(fake::HOSTILE), of("harmless"), "{keys} at {w}x{h}");
+        }
+    }
+}
+
 #[test]
 fn a_frame_is_cheap() {
     let mut screen = Screen::new(fake::full(), 160, 45);

@@ -16,10 +16,12 @@ use crate::view::theme::Theme;
 
 pub(super) const LOWER: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
+const BLOCKED: &str = "█";
+
 /// The parts of a column from the ground up: value, style, and what stands for it without colours.
 fn parts(bucket: &Bucket, theme: &Theme) -> [(u64, Style, &'static str); 4] {
     [
-        (bucket.blocked, theme.blocked, "█"),
+        (bucket.blocked, theme.blocked, BLOCKED),
         (bucket.deferred, theme.throttled, "▓"),
         (bucket.bounced, theme.bounced, "▒"),
         (bucket.delivered, theme.bar, "░"),
@@ -174,7 +176,10 @@ fn columns(frame: &mut Frame, plot: &Plot, bars: &[Bucket], most: u64, scene: &S
             let (low, high) = (u64::from(row) * 8, u64::from(row) * 8 + 8);
             let cell = &mut buffer[(area.x + x, area.bottom() - 1 - row)];
             if cursor == Some(bar as i64) {
-                cell.set_style(theme.selected);
+                match theme.cursor {
+                    Some(style) => cell.set_style(style),
+                    None => cell.set_symbol("┊"),
+                };
             }
             let mut top = 0;
             // The parts that reach into this cell, from the ground up: where each begins and ends in it.
@@ -188,14 +193,18 @@ fn columns(frame: &mut Frame, plot: &Plot, bars: &[Bucket], most: u64, scene: &S
             let rest: Vec<_> = inside.collect();
             let top = rest.last().map_or(end, |last| last.1);
             let color = |style: Style| style.fg.unwrap_or(Color::Reset);
+            // One colour or one symbol: of what is most; but a quarter of the cell is enough for a block.
+            let mut chief = (end, style, glyph);
+            for &(from, to, style, glyph) in &rest {
+                let is_block = chief.2 == BLOCKED && end * 4 >= top;
+                if to - from > chief.0 && !is_block {
+                    chief = (to - from, style, glyph);
+                }
+            }
             if theme.plain {
-                cell.set_symbol(if top >= 4 { glyph } else { LOWER[top as usize] });
+                cell.set_symbol(if top >= 4 { chief.2 } else { LOWER[top as usize] });
             } else if top < 8 {
-                // The column ends in this cell: one colour, of what is most; but a quarter of it is enough for a block.
-                let mut shares: Vec<_> = std::iter::once((0, end, style, glyph)).chain(rest).collect();
-                let is_block = style == theme.blocked && end * 4 >= top;
-                shares.sort_by_key(|(from, to, ..)| std::cmp::Reverse(to - from));
-                cell.set_symbol(LOWER[top as usize]).fg = color(if is_block { style } else { shares[0].2 });
+                cell.set_symbol(LOWER[top as usize]).fg = color(chief.1);
             } else {
                 // Two colours a cell: the lowest part, and behind it the largest of the others.
                 cell.set_symbol(LOWER[end as usize]).fg = color(style);
@@ -241,8 +250,14 @@ pub(super) fn axis(frame: &mut Frame, plot: &Plot, inner: Rect, scene: &Scene) {
     }
     let buffer = frame.buffer_mut();
     buffer[(plot.area.x - 1, y)].set_symbol("└").set_style(theme.border);
-    for x in plot.area.left()..plot.area.right() {
-        buffer[(x, y)].set_symbol("─").set_style(theme.border);
+    let cursor = scene.state.cursor.map(|at| (at - plot.start).div_euclid(plot.width_s));
+    for x in 0..plot.area.width {
+        let cell = &mut buffer[(plot.area.x + x, y)];
+        if theme.cursor.is_none() && cursor.is_some() && plot.bar(x).map(|bar| bar as i64) == cursor {
+            cell.set_symbol("━").set_style(theme.strong);
+        } else {
+            cell.set_symbol("─").set_style(theme.border);
+        }
     }
     for onset in &scene.snapshot.onsets {
         if let (OnsetStatus::Cleared, Some(end)) = (onset.status, onset.end)

@@ -152,7 +152,13 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
         };
         lines.extend(wrapped(verdict, width, 1, theme.strong));
         for reason in &onset.reading.reasons {
-            lines.extend(wrapped(&format!("· {}", text::clean_most(reason, 500)), width, 1, theme.text));
+            let parts = text::wrap(&text::clean_most(reason, 500), width.saturating_sub(3));
+            for (i, part) in parts.into_iter().enumerate() {
+                lines.push(Line::from(vec![
+                    span(if i == 0 { " · " } else { "   " }, theme.dim),
+                    span(part, theme.text),
+                ]));
+            }
         }
     }
     if let Some(backoff) = &onset.backoff {

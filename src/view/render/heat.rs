@@ -72,8 +72,8 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
             let (symbol, style) = symbol(&bars[bar], theme);
             let cell = &mut frame.buffer_mut()[(plot.area.x + x, y)];
             cell.set_symbol(symbol).set_style(style);
-            if cursor == Some(bar as i64) {
-                cell.set_style(theme.selected);
+            if let Some(style) = theme.cursor.filter(|_| cursor == Some(bar as i64)) {
+                cell.set_style(style);
             }
         }
     }

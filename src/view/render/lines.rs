@@ -11,6 +11,7 @@ use regex::Regex;
 
 use super::{Scene, framed, page, panel, span, wrapped};
 use crate::engine::LogLine;
+use crate::microsoft;
 use crate::view::columns;
 use crate::view::keys::Action;
 use crate::view::text;
@@ -156,11 +157,14 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
                 Some(r) => columns::code(&r.reply_id, r.smtp_code, r.enhanced_code.as_deref()),
                 None => text::clean_most(&line.reply_id, 24),
             };
-            let place = text::clean_most(line.datacenter.as_deref().unwrap_or("·"), 24);
+            let place = line.datacenter.as_deref().unwrap_or("·");
+            // Of a machine the forest: the whole name stands in the line.
+            let forest = microsoft::datacenter(place.as_bytes()).forest;
+            let place = text::clean_most(forest.as_deref().unwrap_or(place), 24);
             let style = if line.is_refusal { theme.blocked } else { theme.dim };
             spans.push(span(text::left(&text::fit(&code, 9), 10), style));
-            spans.push(span(text::left(&text::fit(&place, 8), 9), theme.accent));
-            used += 19;
+            spans.push(span(text::left(&text::fit(&place, 9), 10), theme.accent));
+            used += 20;
         }
         let cells = usize::from(inner.width) - used.min(usize::from(inner.width));
         let content = cleaned(line, state.across + cells + AHEAD, scene);

@@ -28,7 +28,7 @@ pub(super) fn reveal(state: &mut State, lines: &LineList) {
         return;
     };
     let at = text::width(&text::clean_bytes(&line.text[..at], at));
-    // What stands before the raw line takes 36 cells at the most.
+    // What stands before the raw line takes 39 cells at the most.
     let seen = usize::from(state.size.0).saturating_sub(40).max(10);
     if at < state.across || at + text::width(&state.search) > state.across + seen {
         state.across = at.saturating_sub(seen / 3);

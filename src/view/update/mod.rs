@@ -27,7 +27,7 @@ use drill::{back, open, open_lines};
 use lines::{find_line, find_next};
 use menu::{export_menu, menu_key, sort_menu};
 use mouse::mouse;
-use moves::{focus_chart, go, page, panel, sideways, step_block, zoom};
+use moves::{focus_chart, go, page, panel, select_line, sideways, step_block, zoom};
 use prompt::{ask, edit, prompt_key, typed};
 
 /// What reaches the screen.
@@ -79,7 +79,13 @@ pub fn update(state: &mut State, message: Message, snapshot: &Snapshot, lines: &
     let mut effects = Vec::new();
     match message {
         Message::Resize(w, h) => state.size = (w, h),
-        Message::Data => watch(state, snapshot, &mut effects),
+        Message::Data => {
+            if state.lines_from_below && lines.complete {
+                state.lines_from_below = false;
+                select_line(state, lines.lines.len().saturating_sub(1), lines);
+            }
+            watch(state, snapshot, &mut effects);
+        }
         Message::Missed(count) => state.missed = count,
         Message::Notice(notice) => state.notice = Some(notice),
         Message::Paste(pasted) => {
