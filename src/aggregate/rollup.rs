@@ -279,7 +279,7 @@ impl Trend {
         if let Some(TrendRange { first, all }) = range.filter(|_| key.bucket != NO_TIME) {
             let at = (i64::from(key.bucket) - first) as usize;
             let blocked = if verdict.class.is_block() { count } else { 0 };
-            self.add(at, all, count, blocked);
+            self.add(Self::parts(at, all), count, blocked);
         }
     }
 }

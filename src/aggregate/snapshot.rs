@@ -161,14 +161,18 @@ pub struct Trend {
 impl Trend {
     pub const PARTS: usize = 10;
 
-    /// Adds attempts of bucket `at` of `all`.
-    pub fn add(&mut self, at: usize, all: usize, attempts: u64, blocked: u64) {
+    /// The parts in which bucket `at` of `all` stands.
+    pub fn parts(at: usize, all: usize) -> std::ops::Range<usize> {
         let from = at * Self::PARTS / all.max(1);
-        let to = ((at + 1) * Self::PARTS / all.max(1)).max(from + 1).min(Self::PARTS);
+        from..((at + 1) * Self::PARTS / all.max(1)).max(from + 1).min(Self::PARTS)
+    }
+
+    /// Adds attempts to these parts.
+    pub fn add(&mut self, parts: std::ops::Range<usize>, attempts: u64, blocked: u64) {
         let add = |sum: &mut u32, count: u64| {
             *sum = sum.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         };
-        for part in from..to {
+        for part in parts {
             add(&mut self.attempts[part], attempts);
             add(&mut self.blocked[part], blocked);
         }
@@ -260,4 +264,19 @@ pub struct Snapshot {
     /// Counts up with every new snapshot of a session.
     #[serde(skip)]
     pub version: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_fill_the_parts_of_a_trend_evenly() {
+        let parts = |all: usize| (0..all).map(|at| Trend::parts(at, all)).collect::<Vec<_>>();
+        assert_eq!(parts(1), [0..10]);
+        assert_eq!(parts(3), [0..3, 3..6, 6..10]);
+        assert!(parts(25).iter().all(|p| p.len() == 1));
+        assert_eq!(parts(25).iter().filter(|p| p.start == 4).count(), 2);
+        assert_eq!(Trend::parts(9_999, 10_000), 9..10);
+    }
 }

@@ -29,7 +29,7 @@ fn trend(counts: Counts, parts: usize) -> Trend {
     for i in 0..Trend::PARTS {
         let blocked = if i + parts >= Trend::PARTS { counts.blocked / parts as u64 } else { 0 };
         let attempts = (counts.attempts / Trend::PARTS as u64).max(blocked);
-        trend.add(i, Trend::PARTS, attempts, blocked);
+        trend.add(i..i + 1, attempts, blocked);
     }
     trend
 }

@@ -30,6 +30,7 @@ fn session() -> Session {
         now: 0,
         follow: false,
         look_twice: true,
+        explains: false,
     };
     let session = Session::start(options, false);
     wait(|| session.is_finished());
