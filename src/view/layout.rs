@@ -54,7 +54,7 @@ pub(super) const WIDE: u16 = 110;
 /// ├────────── chart ──────────┤   ├───── table ─────┤   └──────────┘
 /// ├───── table ───┬─ advice ──┤   ├───── footer ────┤
 /// ├────────── footer ─────────┤   └─────────────────┘
-/// └───────────────────────────┘   chart: one line under 80x20
+/// └───────────────────────────┘   chart: one line under 80x20, up to three with datacenters
 /// ```
 pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
     let (w, h) = state.size;

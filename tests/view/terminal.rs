@@ -216,7 +216,7 @@ fn the_program_follows_a_growing_file_and_writes_its_lines() {
     file.write_all(later.concat().as_bytes()).expect("written");
     pty.see("24 Nov 05:59");
     pty.press("c");
-    pty.see("nam11");
+    pty.see("Datacenters, per hour");
     pty.press("1L");
     pty.see("newest first");
     pty.press("w");
