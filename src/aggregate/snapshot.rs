@@ -276,7 +276,8 @@ mod tests {
         assert_eq!(parts(1), [0..10]);
         assert_eq!(parts(3), [0..3, 3..6, 6..10]);
         assert!(parts(25).iter().all(|p| p.len() == 1));
-        assert_eq!(parts(25).iter().filter(|p| p.start == 4).count(), 2);
+        let in_part = |part| parts(25).iter().filter(|p| p.start == part).count();
+        assert!((0..10).all(|part| matches!(in_part(part), 2 | 3)));
         assert_eq!(Trend::parts(9_999, 10_000), 9..10);
     }
 }
