@@ -461,10 +461,7 @@ fn most_frequent<K>(counts: impl Iterator<Item = (K, u64)>) -> Option<K> {
     best.map(|(key, _)| key)
 }
 
-fn datacenter_rows(
-    datacenters: BTreeMap<Option<Box<str>>, ForestSum>,
-    width_s: i64,
-) -> Vec<DatacenterRow> {
+fn datacenter_rows(datacenters: BTreeMap<Option<Box<str>>, ForestSum>, width_s: i64) -> Vec<DatacenterRow> {
     let mut rows: Vec<DatacenterRow> = datacenters
         .into_iter()
         .map(|(forest, sum)| DatacenterRow {

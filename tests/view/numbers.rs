@@ -31,6 +31,7 @@ fn session() -> Session {
         follow: false,
         look_twice: true,
         explains: false,
+        prefilter: Default::default(),
     };
     let session = Session::start(options, false);
     wait(|| session.is_finished());
