@@ -57,6 +57,10 @@ impl Detect {
 pub struct View {
     /// dark, light, ansi, mono
     pub theme: Option<String>,
+    /// Action and its keys: `messages = "M F9"`. None at all: `""`.
+    pub keys: BTreeMap<String, String>,
+    /// Ring where a block begins or clears.
+    pub bell: bool,
 }
 
 /// Why a config file cannot be used; the text says where in it.

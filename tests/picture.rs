@@ -20,6 +20,7 @@ const HEIGHT: f64 = 18.0;
 fn draw() {
     picture("overview", &["sample-logs/story-mail.log.gz"], &["wait"]);
     picture("lines", &["sample-logs/story-mail.log.gz"], &["wait", "4", "wait", "\r", "wait", "L", "wait"]);
+    picture("datacenters", &["sample-logs/story-mail.log.gz"], &["wait", "c", "wait"]);
     picture("block", &["sample-logs/story-mail.log.gz"], &["wait", "]", "wait", "b", "wait"]);
 }
 

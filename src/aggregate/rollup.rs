@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::filter::Filter;
 use super::names::{Belongs, Identity, NameTables, SourceKey, VerdictKey};
-use super::snapshot::{Bucket, Counts, DatacenterRow, DomainRow, ReplyRow, Series, SourceRow, Status};
+use super::snapshot::{Bucket, Counts, DatacenterRow, DomainRow, ReplyRow, Series, SourceRow, Status, Trend};
 use super::tables::{Cell, CellKey, NO_TIME, PackedTime, Rows, Tables};
 use crate::attribute::known_as;
 use crate::microsoft::{Catalogue, Class, Platform};
@@ -196,6 +196,7 @@ pub fn reply_names(id: &str, smtp_code: Option<u16>, enhanced: Option<impl Displ
 #[derive(Clone, Copy, Default)]
 struct Sum {
     counts: Counts,
+    trend: Trend,
     last_attempt: Option<PackedTime>,
     last_accepted: Option<PackedTime>,
 }
@@ -204,6 +205,8 @@ struct Sum {
 #[derive(Default)]
 struct ForestSum {
     counts: Counts,
+    trend: Trend,
+    buckets: BTreeMap<i32, Bucket>,
     learned: u64,
     sites: BTreeSet<Box<str>>,
     region: Option<Box<str>>,
@@ -228,7 +231,7 @@ impl Counts {
 }
 
 impl Bucket {
-    fn add(&mut self, count: u64, verdict: &VerdictKey) {
+    fn count(&mut self, count: u64, verdict: &VerdictKey) {
         if verdict.class.is_block() {
             self.blocked += count;
             return;
@@ -241,15 +244,56 @@ impl Bucket {
     }
 }
 
+/// Counts of a domain, and by platform.
+#[derive(Default)]
+struct DomainSum {
+    counts: Counts,
+    trend: Trend,
+    platforms: BTreeMap<Platform, u64>,
+}
+
+/// The time that the trends are told for: first bucket and number of buckets of what the tables hold in a range.
+#[derive(Clone, Copy)]
+struct TrendRange {
+    first: i64,
+    all: usize,
+}
+
+impl TrendRange {
+    /// `None` where time is not kept.
+    fn new(tables: &Tables, filter: &Filter) -> Option<Self> {
+        let width = tables.width_s()?;
+        let buckets = tables
+            .cells(Rows::Sources)
+            .filter(|(key, _)| key.bucket != NO_TIME && in_range(key, Some(width), filter))
+            .map(|(key, _)| i64::from(key.bucket));
+        let (first, last) =
+            buckets.fold((i64::MAX, i64::MIN), |(first, last), at| (first.min(at), last.max(at)));
+        (first <= last).then(|| Self { first, all: (last - first + 1) as usize })
+    }
+}
+
+impl Trend {
+    /// Adds a cell's attempts.
+    fn count(&mut self, range: Option<TrendRange>, key: &CellKey, count: u64, verdict: &VerdictKey) {
+        if let Some(TrendRange { first, all }) = range.filter(|_| key.bucket != NO_TIME) {
+            let at = (i64::from(key.bucket) - first) as usize;
+            let blocked = if verdict.class.is_block() { count } else { 0 };
+            self.add(Self::parts(at, all), count, blocked);
+        }
+    }
+}
+
 /// Makes the rows. The status of the sources is set later, by who knows the onsets.
 pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &Filter) -> Rollup {
     let allowed = Allowed::new(filter, names, learned);
     let mut total = Counts::default();
     let mut sources: BTreeMap<Identity, Sum> = BTreeMap::new();
-    let mut domains: HashMap<u32, (Counts, BTreeMap<Platform, u64>)> = HashMap::new();
+    let mut domains: HashMap<u32, DomainSum> = HashMap::new();
     let mut datacenters: BTreeMap<Option<Box<str>>, ForestSum> = BTreeMap::new();
     let mut replies: HashMap<ReplyKey, ReplySum> = HashMap::new();
     let mut series: BTreeMap<i32, Bucket> = BTreeMap::new();
+    let range = TrendRange::new(tables, filter);
     let wanted = |key: &CellKey| {
         let verdict = &names.verdicts.values()[key.verdict as usize];
         let belongs = verdict.belongs == Belongs::Microsoft || learned.domains.contains(&key.domain);
@@ -267,6 +311,7 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         let source = &names.sources.values()[key.source as usize];
         let sum = sources.entry(source.identity()).or_default();
         sum.counts.add(count, verdict);
+        sum.trend.count(range, key, count, verdict);
         let last = cell.range().map(|(_, last)| PackedTime::from(last));
         sum.last_attempt = sum.last_attempt.max(last);
         if verdict.class == Class::Accepted {
@@ -274,17 +319,20 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         }
 
         if verdict.class != Class::Accepted {
-            replies.entry(ReplyKey::of(verdict)).or_default().add(cell, key.verdict);
+            let reply = replies.entry(ReplyKey::of(verdict)).or_default();
+            reply.add(cell, key.verdict);
+            reply.trend.count(range, key, count, verdict);
         }
         if tables.width_s().is_some() && key.bucket != NO_TIME {
-            series.entry(key.bucket).or_default().add(count, verdict);
+            series.entry(key.bucket).or_default().count(count, verdict);
         }
     }
     for (key, cell) in tables.cells(Rows::Domains) {
         let Some((verdict, _)) = wanted(key) else { continue };
-        let (counts, platforms) = domains.entry(key.domain).or_default();
-        counts.add(cell.count, verdict);
-        *platforms.entry(verdict.platform).or_default() += cell.count;
+        let domain = domains.entry(key.domain).or_default();
+        domain.counts.add(cell.count, verdict);
+        domain.trend.count(range, key, cell.count, verdict);
+        *domain.platforms.entry(verdict.platform).or_default() += cell.count;
     }
     for (key, cell) in tables.cells(Rows::Datacenters) {
         let Some((verdict, learned_place)) = wanted(key) else { continue };
@@ -292,6 +340,10 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         let place = &names.places.values()[learned_place.unwrap_or(key.place) as usize];
         let forest = datacenters.entry(place.forest.clone()).or_default();
         forest.counts.add(count, verdict);
+        forest.trend.count(range, key, count, verdict);
+        if tables.width_s().is_some() && key.bucket != NO_TIME {
+            forest.buckets.entry(key.bucket).or_default().count(count, verdict);
+        }
         match learned_place {
             Some(_) => forest.learned += count,
             None if place.forest.is_some() => forest.sites.extend(place.site.clone()),
@@ -305,7 +357,7 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         counts: total,
         sources: source_rows(sources, learned),
         domains: domain_rows(domains, names),
-        datacenters: datacenter_rows(datacenters),
+        datacenters: datacenter_rows(datacenters, tables.width_s().unwrap_or(1)),
         replies: reply_rows(replies, tables),
         series: dense(&series, tables.width_s()),
     }
@@ -373,6 +425,7 @@ fn source_rows(sources: BTreeMap<Identity, Sum>, learned: &Learned) -> Vec<Sourc
                 last_attempt: sum.last_attempt.map(Time::from),
                 last_accepted: sum.last_accepted.map(Time::from),
                 counts: sum.counts,
+                trend: sum.trend,
             }
         })
         .collect();
@@ -383,17 +436,14 @@ fn source_rows(sources: BTreeMap<Identity, Sum>, learned: &Learned) -> Vec<Sourc
     rows
 }
 
-fn domain_rows(
-    domains: HashMap<u32, (Counts, BTreeMap<Platform, u64>)>,
-    names: &NameTables,
-) -> Vec<DomainRow> {
+fn domain_rows(domains: HashMap<u32, DomainSum>, names: &NameTables) -> Vec<DomainRow> {
     let mut rows: Vec<DomainRow> = domains
         .into_iter()
-        .map(|(id, (counts, platforms))| {
+        .map(|(id, DomainSum { counts, trend, platforms })| {
             let known = platforms.into_iter().filter(|(platform, _)| *platform != Platform::Unknown);
             let platform = most_frequent(known).unwrap_or(Platform::Unknown);
             let domain = names.domains.values()[id as usize].as_deref().map(str::to_owned);
-            DomainRow { domain, platform, counts }
+            DomainRow { domain, platform, counts, trend }
         })
         .collect();
     rows.sort_by_cached_key(|r| (most_first(&r.counts), none_last(&r.domain)));
@@ -411,7 +461,7 @@ fn most_frequent<K>(counts: impl Iterator<Item = (K, u64)>) -> Option<K> {
     best.map(|(key, _)| key)
 }
 
-fn datacenter_rows(datacenters: BTreeMap<Option<Box<str>>, ForestSum>) -> Vec<DatacenterRow> {
+fn datacenter_rows(datacenters: BTreeMap<Option<Box<str>>, ForestSum>, width_s: i64) -> Vec<DatacenterRow> {
     let mut rows: Vec<DatacenterRow> = datacenters
         .into_iter()
         .map(|(forest, sum)| DatacenterRow {
@@ -420,6 +470,8 @@ fn datacenter_rows(datacenters: BTreeMap<Option<Box<str>>, ForestSum>) -> Vec<Da
             sites: sum.sites.into_iter().map(Into::into).collect(),
             counts: sum.counts,
             learned: sum.learned,
+            trend: sum.trend,
+            buckets: sum.buckets.into_iter().map(|(at, b)| (i64::from(at) * width_s, b)).collect(),
         })
         .collect();
     rows.sort_by_cached_key(|r| (most_first(&r.counts), none_last(&r.forest)));
@@ -449,6 +501,7 @@ impl ReplyKey {
 #[derive(Default)]
 struct ReplySum {
     count: u64,
+    trend: Trend,
     first: Option<PackedTime>,
     last: Option<PackedTime>,
     verdicts: BTreeSet<u32>,
@@ -489,6 +542,7 @@ fn reply_rows(replies: HashMap<ReplyKey, ReplySum>, tables: &Tables) -> Vec<Repl
                 example,
                 root_cause: entry.map(|e| e.root_cause.clone()),
                 fix: entry.map(|e| e.fix.clone()),
+                trend: sum.trend,
                 reply_id: key.id.into(),
             }
         })

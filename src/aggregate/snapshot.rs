@@ -88,6 +88,8 @@ pub struct SourceRow {
     pub last_accepted: Option<Time>,
     #[serde(flatten)]
     pub counts: Counts,
+    #[serde(skip)]
+    pub trend: Trend,
 }
 
 impl SourceRow {
@@ -108,6 +110,8 @@ pub struct DomainRow {
     pub platform: Platform,
     #[serde(flatten)]
     pub counts: Counts,
+    #[serde(skip)]
+    pub trend: Trend,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -120,6 +124,11 @@ pub struct DatacenterRow {
     pub counts: Counts,
     /// Of these attempts, those whose forest was learned from the relay's address.
     pub learned: u64,
+    #[serde(skip)]
+    pub trend: Trend,
+    /// Begins of the buckets that hold attempts, in Unix seconds, by time; as wide as those of [`Series`].
+    #[serde(skip)]
+    pub buckets: Vec<(i64, Bucket)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -136,6 +145,38 @@ pub struct ReplyRow {
     pub example: Option<String>,
     pub root_cause: Option<String>,
     pub fix: Option<String>,
+    #[serde(skip)]
+    pub trend: Trend,
+}
+
+/// How a row's attempts lie in the time that was asked for, in equal parts. A shape: where there are fewer buckets than
+/// parts, a bucket stands in several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trend {
+    pub attempts: [u32; Self::PARTS],
+    /// Of these, the blocked ones.
+    pub blocked: [u32; Self::PARTS],
+}
+
+impl Trend {
+    pub const PARTS: usize = 10;
+
+    /// The parts in which bucket `at` of `all` stands.
+    pub fn parts(at: usize, all: usize) -> std::ops::Range<usize> {
+        let from = at * Self::PARTS / all.max(1);
+        from..((at + 1) * Self::PARTS / all.max(1)).max(from + 1).min(Self::PARTS)
+    }
+
+    /// Adds attempts to these parts.
+    pub fn add(&mut self, parts: std::ops::Range<usize>, attempts: u64, blocked: u64) {
+        let add = |sum: &mut u32, count: u64| {
+            *sum = sum.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        };
+        for part in parts {
+            add(&mut self.attempts[part], attempts);
+            add(&mut self.blocked[part], blocked);
+        }
+    }
 }
 
 /// Attempts per bucket of time, for the chart. The four parts add up to the attempts.
@@ -152,6 +193,14 @@ pub struct Bucket {
 impl Bucket {
     pub fn total(&self) -> u64 {
         self.delivered + self.deferred + self.blocked + self.bounced
+    }
+
+    /// Adds another bucket's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.delivered += other.delivered;
+        self.deferred += other.deferred;
+        self.blocked += other.blocked;
+        self.bounced += other.bounced;
     }
 }
 
@@ -187,6 +236,8 @@ pub struct Progress {
     pub complete: bool,
     /// Following: new lines are awaited.
     pub live: bool,
+    /// What the followed files hold behind the place that was read.
+    pub behind_bytes: u64,
 }
 
 /// Everything that was counted, for one filter, at one moment.
@@ -213,4 +264,20 @@ pub struct Snapshot {
     /// Counts up with every new snapshot of a session.
     #[serde(skip)]
     pub version: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_fill_the_parts_of_a_trend_evenly() {
+        let parts = |all: usize| (0..all).map(|at| Trend::parts(at, all)).collect::<Vec<_>>();
+        assert_eq!(parts(1), [0..10]);
+        assert_eq!(parts(3), [0..3, 3..6, 6..10]);
+        assert!(parts(25).iter().all(|p| p.len() == 1));
+        let in_part = |part| parts(25).iter().filter(|p| p.start == part).count();
+        assert!((0..10).all(|part| matches!(in_part(part), 2 | 3)));
+        assert_eq!(Trend::parts(9_999, 10_000), 9..10);
+    }
 }

@@ -4,15 +4,16 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use jiff::tz::TimeZone;
+use tempfile::NamedTempFile;
 
 use crate::aggregate::Snapshot;
 use crate::cli::{Color, SummaryFormat, ViewArgs};
 use crate::config::Config;
-use crate::engine::{LineList, Run, Session};
+use crate::engine::{Run, Session};
 use crate::export;
 use crate::microsoft::{Catalogue, link};
 use crate::record::Zone;
-use crate::view::{self, Advice, ExportKind, ExportRequest, ThemeName, ViewOptions};
+use crate::view::{self, Advice, ExportKind, Keymap, LineFile, ThemeName, ViewOptions};
 
 use super::options::{config, options};
 use super::output::{self, Failure};
@@ -21,6 +22,7 @@ use super::summary::render;
 /// Opens the view on a running engine.
 pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
     let config = config(&args.read)?;
+    let (theme, keymap) = (theme(args, &config)?, keymap(&config)?);
     if !io::stdout().is_terminal() {
         let run = Run::new(options(&args.read, &config, false)?, false);
         let snapshot = run.batch();
@@ -36,12 +38,17 @@ pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
             Some(Zone::Named(zone)) => zone.clone(),
             _ => TimeZone::system(),
         },
-        theme: theme(args, &config)?,
+        theme,
         base: options.filter.clone(),
         mask,
         advice: Box::new(advice),
         exports: vec![ExportKind::Json],
-        export: Box::new(move |request| write(request, mask).map_err(|e| format!("cannot be written: {e}"))),
+        export: Box::new(move |_, snapshot| {
+            write_snapshot(snapshot, mask).map_err(|error| format!("cannot be written: {error}"))
+        }),
+        line_file: Box::new(move || Ok(Box::new(Lines::new(mask)?))),
+        keymap,
+        bell: config.view.bell,
         ..ViewOptions::default()
     };
     let session = Session::start(options, args.follow);
@@ -52,15 +59,21 @@ pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
 fn theme(args: &ViewArgs, config: &Config) -> Result<ThemeName, Failure> {
     let told = ThemeName::from_env(|key| std::env::var(key).ok());
     Ok(match (args.read.color, config.view.theme.as_deref()) {
-        (Color::Never, _) | (_, Some("mono")) => ThemeName::Plain,
+        (Color::Never, _) => ThemeName::Plain,
         (_, None) => told,
-        (_, Some("dark")) => ThemeName::Dark,
-        (_, Some("light")) => ThemeName::Light,
-        (_, Some("ansi")) => ThemeName::Sixteen,
-        (_, Some(other)) => {
-            return Err(Failure::Usage(format!("theme `{other}`: no such theme (dark, light, ansi, mono)")));
-        }
+        (_, Some(name)) => ThemeName::parse(name).ok_or_else(|| {
+            let known = ThemeName::ALL.map(ThemeName::name).join(", ");
+            Failure::Usage(format!("[view] theme `{name}`: no such theme ({known})"))
+        })?,
     })
+}
+
+/// The keys, with those of the config.
+fn keymap(config: &Config) -> Result<Keymap, Failure> {
+    let mut keymap = Keymap::default();
+    let changes = config.view.keys.iter().map(|(name, keys)| (name.as_str(), keys.as_str()));
+    keymap.rebind(changes).map_err(|error| Failure::Usage(format!("[view.keys] {error}")))?;
+    Ok(keymap)
 }
 
 /// What the catalogue says about a reply.
@@ -85,39 +98,46 @@ fn advice(reply_id: &str) -> Option<Advice> {
     })
 }
 
-/// Writes into the present folder, never over a file that is there; the name is shown.
-fn write(request: &ExportRequest<'_>, mask: bool) -> io::Result<String> {
+/// A name in the present folder that no file has yet, as far as the second tells.
+fn name(ending: &str) -> String {
     let now = jiff::Timestamp::now().to_zoned_datetime(TimeZone::system());
-    let stamp = now.strftime("%Y%m%d-%H%M%S");
-    match request {
-        ExportRequest::Snapshot { snapshot, .. } => {
-            let name = format!("eopwatch-{stamp}.json");
-            write_snapshot(&name, snapshot, mask)?;
-            Ok(name)
-        }
-        ExportRequest::Lines { lines, .. } => {
-            let name = format!("eopwatch-{stamp}.log");
-            write_lines(&name, lines, mask)?;
-            Ok(name)
-        }
-    }
+    format!("eopwatch-{}.{ending}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
-fn write_snapshot(name: &str, snapshot: &Snapshot, mask: bool) -> io::Result<()> {
+/// Writes into the present folder, never over a file that is there; gives the name.
+fn write_snapshot(snapshot: &Snapshot, mask: bool) -> io::Result<String> {
+    let name = name("json");
     let text = export::json::summary(snapshot);
-    File::create_new(name)?.write_all(crate::text::masked(text, mask).as_bytes())
+    File::create_new(&name)?.write_all(crate::text::masked(text, mask).as_bytes())?;
+    Ok(name)
 }
 
-/// Oldest first, as a log is, byte for byte as logged.
-fn write_lines(name: &str, lines: &LineList, mask: bool) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create_new(name)?);
-    for line in lines.lines.iter().rev() {
-        if mask {
-            out.write_all(crate::text::mask(&String::from_utf8_lossy(&line.text)).as_bytes())?;
-        } else {
-            out.write_all(&line.text)?;
-        }
-        out.write_all(b"\n")?;
+/// Lines byte for byte as logged; the file gets its name when all are written.
+struct Lines {
+    out: BufWriter<NamedTempFile>,
+    mask: bool,
+}
+
+impl Lines {
+    fn new(mask: bool) -> io::Result<Self> {
+        Ok(Self { out: BufWriter::new(NamedTempFile::new_in(".")?), mask })
     }
-    out.flush()
+}
+
+impl LineFile for Lines {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.mask {
+            self.out.write_all(crate::text::mask(&String::from_utf8_lossy(line)).as_bytes())?;
+        } else {
+            self.out.write_all(line)?;
+        }
+        self.out.write_all(b"\n")
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<String> {
+        let name = name("log");
+        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.persist_noclobber(&name).map_err(|error| error.error)?;
+        Ok(name)
+    }
 }

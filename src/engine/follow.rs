@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -30,9 +31,12 @@ pub fn follow(run: &Run) {
         let mut tails = open_tails(run);
         run.scan(true);
         while !run.stopped() && !tails.is_empty() {
+            let behind = |tails: &[LiveFile]| tails.iter().map(|live| live.tail.behind()).sum();
+            run.behind.store(behind(&tails), Ordering::Relaxed);
             for live in &mut tails {
                 live.poll(run);
             }
+            run.behind.store(behind(&tails), Ordering::Relaxed);
             thread::sleep(POLL);
         }
     });

@@ -26,5 +26,5 @@ mod visit;
 pub use events::{Event, events};
 pub use options::{Options, Prefilter};
 pub use run::Run;
-pub use session::{LineList, LogLine, Session};
+pub use session::{EachLine, LineList, LogLine, Session};
 pub use summary::{Detected, arithmetic};

@@ -73,6 +73,8 @@ pub struct Run {
     stop: AtomicBool,
     pub complete: AtomicBool,
     pub live: AtomicBool,
+    /// Bytes of the followed files that are not read yet.
+    pub behind: AtomicU64,
     total_bytes: u64,
     done_bytes: Arc<AtomicU64>,
     streams: Mutex<Vec<Option<Stream>>>,
@@ -139,6 +141,7 @@ impl Run {
             stop: AtomicBool::new(false),
             complete: AtomicBool::new(false),
             live: AtomicBool::new(false),
+            behind: AtomicU64::new(0),
             done_bytes: Arc::default(),
             streams: Mutex::new(streams),
             _spools: spools,
@@ -543,6 +546,7 @@ impl Run {
             elapsed_s: self.took.get().copied().unwrap_or_else(|| self.started.elapsed().as_secs_f64()),
             complete,
             live: self.live.load(Ordering::Acquire),
+            behind_bytes: self.behind.load(Ordering::Relaxed),
         }
     }
 

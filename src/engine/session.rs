@@ -51,6 +51,9 @@ pub struct LineList {
     pub complete: bool,
 }
 
+/// Takes lines, without their ends.
+pub type EachLine = Box<dyn FnMut(Option<&[u8]>) -> bool + Send>;
+
 struct Shared {
     /// Set once the inputs are opened, which may take a while (stdin).
     run: OnceLock<Run>,
@@ -132,6 +135,18 @@ impl Session {
         self.shared.lines.load_full()
     }
 
+    /// Hands every line behind a filter to `each`, in the background and in the order of the inputs, until it returns
+    /// false; at the end `None`.
+    pub fn each_line(&self, filter: Filter, mut each: EachLine) {
+        let shared = Arc::clone(&self.shared);
+        thread::spawn(move || {
+            if let Some(run) = shared.run.get() {
+                visit(run, &Lessons::of(run), &filter, false, &mut |found| each(Some(found.line)));
+            }
+            each(None);
+        });
+    }
+
     /// Whether all inputs have ended (followed files never do) and the snapshot holds it all.
     pub fn is_finished(&self) -> bool {
         self.shared.finished.load(Ordering::Acquire)
@@ -174,7 +189,7 @@ impl Shared {
             let changes = run.lock().changes;
             let filter = self.filter_changes.load(Ordering::Acquire);
             // The bar moves also where no span has ended yet.
-            let now = (changes, filter, progress.done_bytes, progress.complete);
+            let now = (changes, filter, progress.done_bytes, progress.behind_bytes, progress.complete);
             let outdated = detected.as_ref().is_none_or(|(of, found)| *of != changes || found.is_waiting);
             if seen != Some(now) || outdated && (ended || Instant::now() >= detection_due) {
                 seen = Some(now);

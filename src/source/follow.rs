@@ -63,6 +63,12 @@ impl Tail {
         self.offset
     }
 
+    /// Bytes that were written and not yet read; those of an unfinished last line are among them.
+    pub fn behind(&self) -> u64 {
+        let size = self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |meta| meta.len());
+        size.saturating_sub(self.offset)
+    }
+
     /// The length of `file` up to the end of its last whole line.
     pub fn whole_lines(file: &File) -> io::Result<u64> {
         let mut end = file.metadata()?.len();
@@ -182,10 +188,13 @@ mod tests {
         let mut text = Text::default();
         assert_eq!(tail.poll(&mut text).expect("polled"), Followed::Same);
         assert_eq!(text.0, "", "an unfinished line waits");
+        assert_eq!(tail.behind(), 2);
 
         let mut writer = fs::OpenOptions::new().append(true).open(&path).expect("opened");
         writer.write_all(b"o\nthree\n").expect("written");
+        assert_eq!(tail.behind(), 10);
         tail.poll(&mut text).expect("polled");
+        assert_eq!(tail.behind(), 0);
         assert_eq!(text.0, "two\nthree\n");
 
         fs::rename(&path, folder.path().join("mail.log.1")).expect("renamed");

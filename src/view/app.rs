@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyEventKind};
@@ -25,18 +26,20 @@ use super::text;
 use super::theme::ThemeName;
 use super::update::{Effect, Export, Message, update};
 use crate::aggregate::{Filter, Snapshot};
-use crate::engine::{LineList, Session};
+use crate::engine::{EachLine, LineList, Session};
 
-/// Writes what is asked for; gives the file's name, or what is wrong and what to do.
-pub type ExportFn = dyn Fn(&ExportRequest) -> Result<String, String>;
+/// Writes this snapshot, which is the one on the screen; gives the file's name, or what is wrong and what to do.
+pub type ExportFn = dyn Fn(&Export, &Snapshot) -> Result<String, String>;
 
-/// What [`ViewOptions::export`] has to write.
-pub enum ExportRequest<'a> {
-    /// A summary or evidence of this snapshot, which is the one on the screen.
-    Snapshot { export: &'a Export, snapshot: &'a Snapshot },
-    /// The listed log lines.
-    Lines { filter: &'a Filter, lines: &'a LineList },
+/// Where lines are written to, one by one.
+pub trait LineFile: Send {
+    fn line(&mut self, line: &[u8]) -> io::Result<()>;
+    /// Gives the file's name.
+    fn finish(self: Box<Self>) -> io::Result<String>;
 }
+
+/// Makes the file that lines are written to.
+pub type NewFileFn = dyn Fn() -> io::Result<Box<dyn LineFile>>;
 
 /// Where the view's data comes from: a running engine, or a story in a test. Nothing here may block.
 pub trait Feed {
@@ -46,6 +49,8 @@ pub trait Feed {
     fn find_lines(&self, filter: Filter);
     /// What the last search has found so far; the same `Arc` as long as there is nothing new.
     fn lines(&self) -> Arc<LineList>;
+    /// All lines behind a filter, one by one, in the background; `None` at the end.
+    fn each_line(&self, filter: Filter, each: EachLine);
 }
 
 impl Feed for Session {
@@ -64,6 +69,10 @@ impl Feed for Session {
     fn lines(&self) -> Arc<LineList> {
         self.lines()
     }
+
+    fn each_line(&self, filter: Filter, each: EachLine) {
+        self.each_line(filter, each);
+    }
 }
 
 /// What the view needs from outside.
@@ -76,7 +85,7 @@ pub struct ViewOptions {
     pub base: Filter,
     /// Take the mouse.
     pub mouse: bool,
-    /// Show no local parts of addresses in log lines; `export` has to do the same.
+    /// Show no local parts of addresses in log lines; `export` and `line_file` have to do the same.
     pub mask: bool,
     /// Ring where a block begins or clears.
     pub bell: bool,
@@ -85,6 +94,7 @@ pub struct ViewOptions {
     /// What the export menu offers.
     pub exports: Vec<ExportKind>,
     pub export: Box<ExportFn>,
+    pub line_file: Box<NewFileFn>,
 }
 
 impl Default for ViewOptions {
@@ -99,7 +109,8 @@ impl Default for ViewOptions {
             bell: false,
             advice: Box::new(|_| None),
             exports: Vec::new(),
-            export: Box::new(|_| Err("nothing can be exported here".to_owned())),
+            export: Box::new(|_, _| Err("nothing can be exported here".to_owned())),
+            line_file: Box::new(|| Err(io::ErrorKind::Unsupported.into())),
         }
     }
 }
@@ -185,6 +196,9 @@ pub fn run(session: &dyn Feed, options: ViewOptions) -> io::Result<()> {
     if stop.load(Ordering::Relaxed) { Ok(()) } else { result }
 }
 
+/// What was written, or why not.
+type Written = Result<String, String>;
+
 struct App<'a> {
     session: &'a dyn Feed,
     options: ViewOptions,
@@ -197,6 +211,8 @@ struct App<'a> {
     dirty: bool,
     /// When the last filter was set that no snapshot has answered.
     asked: Option<Instant>,
+    /// How the writing of lines went.
+    written: (Sender<Written>, Receiver<Written>),
     _guard: Guard,
 }
 
@@ -225,6 +241,7 @@ impl<'a> App<'a> {
             quit: false,
             dirty: true,
             asked: None,
+            written: mpsc::channel(),
             _guard: guard,
         };
         app.feed(Message::Data)?;
@@ -274,6 +291,9 @@ impl<'a> App<'a> {
     }
 
     fn take_data(&mut self) -> io::Result<()> {
+        while let Ok(written) = self.written.1.try_recv() {
+            self.wrote(written)?;
+        }
         let newest = self.session.snapshot();
         if newest.version != self.shown.version {
             if self.state.frozen {
@@ -336,15 +356,10 @@ impl<'a> App<'a> {
                 execute!(io::stdout(), Print(format_args!("\x1b]52;c;{data}\x07")))?;
             }
             Effect::Export(export) => {
-                let request = ExportRequest::Snapshot { export: &export, snapshot: &self.shown };
-                let result = (self.options.export)(&request);
+                let result = (self.options.export)(&export, &self.shown);
                 return self.wrote(result);
             }
-            Effect::WriteLines(filter) => {
-                let request = ExportRequest::Lines { filter: &filter, lines: &self.lines };
-                let result = (self.options.export)(&request);
-                return self.wrote(result);
-            }
+            Effect::WriteLines(filter) => return self.write_lines(filter),
             Effect::Bell if self.options.bell => {
                 io::stdout().write_all(b"\x07")?;
                 io::stdout().flush()?;
@@ -358,7 +373,38 @@ impl<'a> App<'a> {
         Ok(())
     }
 
-    fn wrote(&mut self, result: Result<String, String>) -> io::Result<()> {
+    fn write_lines(&mut self, filter: Filter) -> io::Result<()> {
+        let mut file = match (self.options.line_file)() {
+            Ok(file) => Some(file),
+            Err(error) => return self.wrote(Err(format!("no file can be made here: {error}"))),
+        };
+        let (send, mut count) = (self.written.0.clone(), 0);
+        self.session.each_line(
+            filter,
+            Box::new(move |line| {
+                let Some(mut open) = file.take() else { return false };
+                let result = match line {
+                    Some(line) => open.line(line).map(|()| {
+                        count += 1;
+                        file = Some(open);
+                        None
+                    }),
+                    None => open.finish().map(Some),
+                };
+                let told = match result {
+                    Ok(None) => return true,
+                    Ok(Some(name)) => Ok(format!("{name} ({})", text::plural(count, "line", "lines"))),
+                    Err(error) => Err(format!("the lines cannot be written: {error}")),
+                };
+                // Nobody listens where the screen is gone.
+                let _ = send.send(told);
+                false
+            }),
+        );
+        self.feed(Message::Notice(Notice { text: "writing all lines …".to_owned(), is_error: false }))
+    }
+
+    fn wrote(&mut self, result: Written) -> io::Result<()> {
         let notice = match result {
             Ok(name) => Notice { text: format!("written: {name}"), is_error: false },
             Err(why) => Notice { text: why, is_error: true },

@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 use super::clock::Clock;
 use super::state::{Crumb, Field};
 use super::text;
-use crate::aggregate::{Counts, DatacenterRow, DomainRow, ReplyRow, Snapshot, SourceRow, Status, literal};
+use crate::aggregate::{
+    Counts, DatacenterRow, DomainRow, ReplyRow, Snapshot, SourceRow, Status, Trend, literal,
+};
 use crate::record::Time;
 
 /// One of the four tables.
@@ -62,6 +64,7 @@ pub enum Column {
     First,
     Last,
     Meaning,
+    Trend,
 }
 
 impl Column {
@@ -91,6 +94,7 @@ impl Column {
             Self::First => "FIRST",
             Self::Last => "LAST",
             Self::Meaning => "MEANING",
+            Self::Trend => "TREND",
         }
     }
 
@@ -118,38 +122,43 @@ pub(super) fn columns(tab: Tab) -> &'static [(Column, u8)] {
             (Name, 0),
             (Status, 1),
             (Attempts, 3),
-            (Delivered, 6),
-            (Deferred, 5),
-            (Bounced, 8),
+            (Delivered, 7),
+            (Deferred, 6),
+            (Bounced, 9),
             (Blocked, 2),
             (Share, 4),
-            (Throttled, 7),
-            (LastAccepted, 9),
+            (Trend, 5),
+            (Throttled, 8),
+            (LastAccepted, 10),
         ],
         Tab::Domains => &[
             (Name, 0),
-            (Platform, 6),
+            (Platform, 7),
             (Attempts, 1),
-            (Delivered, 5),
-            (Deferred, 4),
-            (Bounced, 8),
+            (Delivered, 6),
+            (Deferred, 5),
+            (Bounced, 9),
             (Blocked, 2),
             (Share, 3),
-            (Throttled, 7),
+            (Trend, 4),
+            (Throttled, 8),
         ],
         Tab::Datacenters => &[
             (Name, 0),
             (Region, 3),
-            (Sites, 9),
+            (Sites, 10),
             (Attempts, 1),
-            (Delivered, 6),
-            (Deferred, 5),
-            (Bounced, 8),
+            (Delivered, 7),
+            (Deferred, 6),
+            (Bounced, 9),
             (Blocked, 2),
             (Share, 4),
-            (Throttled, 7),
+            (Trend, 5),
+            (Throttled, 8),
         ],
-        Tab::Replies => &[(Code, 0), (Name, 4), (Class, 2), (Count, 1), (First, 6), (Last, 3), (Meaning, 5)],
+        Tab::Replies => {
+            &[(Code, 0), (Name, 5), (Class, 2), (Count, 1), (Trend, 4), (First, 7), (Last, 3), (Meaning, 6)]
+        }
     }
 }
 
@@ -182,6 +191,7 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
         Column::LastAccepted => 15,
         Column::First | Column::Last => 15,
         Column::Meaning => 20,
+        Column::Trend => Trend::PARTS as u16,
         _ => digits.max(9),
     };
     let all = columns(tab);
@@ -317,6 +327,16 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// How the row's attempts lie in the time that was asked for.
+    pub fn trend(self) -> &'a Trend {
+        match self {
+            Self::Source(s) => &s.trend,
+            Self::Domain(d) => &d.trend,
+            Self::Datacenter(d) => &d.trend,
+            Self::Reply(r) => &r.trend,
+        }
+    }
+
     pub fn status(self) -> Status {
         match self {
             Self::Source(s) => s.status,
@@ -396,10 +416,17 @@ impl<'a> Row<'a> {
                 _ => Ordering::Equal,
             },
             Column::Share => share(self).total_cmp(&share(other)),
+            Column::Trend => newest(self.trend()).total_cmp(&newest(other.trend())),
             Column::LastAccepted | Column::First | Column::Last => time(self).cmp(&time(other)),
             _ => self.number(column).cmp(&other.number(column)),
         }
     }
+}
+
+/// The share that was blocked the last time that anything was tried.
+fn newest(trend: &Trend) -> f64 {
+    let last = (0..Trend::PARTS).rev().find(|&i| trend.attempts[i] > 0);
+    last.map_or(-1.0, |i| f64::from(trend.blocked[i]) / f64::from(trend.attempts[i]))
 }
 
 /// A column and its direction; without one, the order is the snapshot's own.

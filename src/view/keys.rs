@@ -14,6 +14,21 @@ pub enum View {
     Help,
 }
 
+impl View {
+    /// As the help calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Lines => "lines",
+            Self::Line => "one line",
+            Self::Block => "one block",
+            Self::Advice => "advice",
+            Self::Messages => "messages",
+            Self::Help => "help",
+        }
+    }
+}
+
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -35,6 +50,8 @@ pub enum Action {
     NextBlock,
     Advice,
     Prompt,
+    Command,
+    Note,
     NextHit,
     PreviousHit,
     NextRefusal,
@@ -49,6 +66,7 @@ pub enum Action {
     SortMenu,
     SortReverse,
     Enlarge,
+    Face,
     Freeze,
     Export,
     Write,
@@ -160,6 +178,7 @@ const TABLE: &[Entry] = &[
     (Action::Lines, "lines", &[Overview, Block], "L", "the log lines behind the selection", "lines"),
     (Action::Prompt, "filter", TOP, "/", "filter: words, globs, field:value, ! negates", "filter"),
     (Action::Prompt, "search", LIST, "/", "search in the lines", "search"),
+    (Action::Prompt, "find", &[Help], "/", "find a key by a word", "find"),
     (Action::NextHit, "next-hit", LIST, "n", "next hit of the search", ""),
     (Action::PreviousHit, "previous-hit", LIST, "N", "previous hit", ""),
     (Action::NextRefusal, "next-refusal", RAW, "e", "next refusal", "next refusal"),
@@ -168,7 +187,9 @@ const TABLE: &[Entry] = &[
     (Action::SortMenu, "sort", TOP, "s", "sort by a column", "sort"),
     (Action::SortReverse, "reverse", TOP, "S", "reverse the order", ""),
     (Action::Export, "export", &[Overview, Block], "x", "export what is shown to a file", "export"),
-    (Action::Write, "write", LIST, "w", "write the listed lines to a file", "write"),
+    (Action::Write, "write", LIST, "w", "write all lines behind the selection to a file", "write"),
+    (Action::Note, "note", &[Overview, Block], "N", "a note at the selected block, kept while the program runs", ""),
+    (Action::Command, "command", ALL, ":", "command line: every action by its name, and more; Tab completes", ""),
     (Action::Copy, "copy", ALL, "y", "copy the selection to the clipboard, over ssh too (OSC 52)", ""),
     (Action::PreviousBlock, "previous-block", &[Overview, Block], "[", "previous block", ""),
     (Action::NextBlock, "next-block", &[Overview, Block], "]", "next block", "blocks"),
@@ -193,6 +214,7 @@ const TABLE: &[Entry] = &[
     (Action::ZoomIn, "zoom-in", TOP, "z", "zoom into the time around the cursor", ""),
     (Action::ZoomOut, "zoom-out", TOP, "Z", "twice the time range", ""),
     (Action::Whole, "whole", TOP, "0", "the whole time range", ""),
+    (Action::Face, "chart", TOP, "c", "chart: attempts by time, or datacenters by time (which refused when)", "chart"),
     (Action::Enlarge, "enlarge", TOP, "+", "the panel as large as the screen, and back", ""),
     (Action::Freeze, "freeze", ALL, "Space", "freeze the numbers; reading goes on", ""),
     (Action::Messages, "messages", &[Overview, Lines, Line, Block, Advice, Help], "m", "messages: files, lines not understood", ""),
@@ -228,8 +250,12 @@ pub struct Keymap {
 pub enum BadKey {
     #[error("there is no action `{0}` (known: {1})")]
     Action(String, String),
-    #[error("`{0}` is no key (write j, C-d, PgUp, F1, Space, Enter, …)")]
-    Key(String),
+    #[error("`{0}`, for `{1}`, is no key (write j, C-d, PgUp, F1, Space, Enter, …)")]
+    Key(String, String),
+    #[error(
+        "key {0} is both `{1}` and `{2}` in the view \"{3}\" (give one of them another key, or none: \"\")"
+    )]
+    Twice(String, String, String, &'static str),
 }
 
 impl Default for Keymap {
@@ -260,28 +286,61 @@ impl Keymap {
         self.of(view).find(|b| b.keys.contains(&key)).map(|b| b.action)
     }
 
-    /// Gives the action of this name other keys, in every view that has it (a config's `name = "key key"`). They are
-    /// taken from the actions that had them there.
-    pub fn rebind(&mut self, name: &str, keys: &str) -> Result<(), BadKey> {
-        let keys = keys
-            .split_whitespace()
-            .map(|text| Key::parse(text).ok_or_else(|| BadKey::Key(text.to_owned())))
-            .collect::<Result<Vec<_>, _>>()?;
-        if !self.bindings.iter().any(|b| b.name == name) {
-            let mut known: Vec<_> = self.bindings.iter().map(|b| b.name).collect();
-            known.dedup();
-            return Err(BadKey::Action(name.to_owned(), known.join(", ")));
-        }
-        let views: Vec<View> =
-            self.bindings.iter().filter(|b| b.name == name).flat_map(|b| b.views).copied().collect();
-        for binding in &mut self.bindings {
-            if binding.name == name {
+    /// Gives actions other keys, in every view that has them (a config's `name = "key key"`). A key must not do two
+    /// things in one view.
+    pub fn rebind<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), BadKey> {
+        for (name, keys) in changes {
+            let keys = keys
+                .split_whitespace()
+                .map(|text| Key::parse(text).ok_or_else(|| BadKey::Key(text.to_owned(), name.to_owned())))
+                .collect::<Result<Vec<_>, _>>()?;
+            let mut found = false;
+            for binding in self.bindings.iter_mut().filter(|b| b.name == name) {
                 binding.keys.clone_from(&keys);
-            } else if binding.views.iter().any(|v| views.contains(v)) {
-                binding.keys.retain(|k| !keys.contains(k));
+                found = true;
+            }
+            if !found {
+                let mut known: Vec<_> = self.bindings.iter().map(|b| b.name).collect();
+                known.dedup();
+                return Err(BadKey::Action(name.to_owned(), known.join(", ")));
+            }
+        }
+        for &view in ALL {
+            let mut taken: Vec<(Key, &str)> = Vec::new();
+            for binding in self.of(view) {
+                for &key in &binding.keys {
+                    if let Some((_, other)) = taken.iter().find(|(k, _)| *k == key) {
+                        let name = binding.name;
+                        return Err(BadKey::Twice(
+                            key.label(),
+                            (*other).to_owned(),
+                            name.to_owned(),
+                            view.word(),
+                        ));
+                    }
+                    taken.push((key, binding.name));
+                }
             }
         }
         Ok(())
+    }
+
+    /// The first key of an action in a view, as it is shown.
+    pub fn label(&self, view: View, action: Action) -> String {
+        let key = self.of(view).find(|b| b.action == action).and_then(|b| b.keys.first());
+        key.map_or_else(|| format!(":{}", self.name(action)), |key| key.label())
+    }
+
+    /// What an action of this name does, in whatever view.
+    pub fn action_of(&self, name: &str) -> Option<Action> {
+        self.bindings.iter().find(|b| b.name == name).map(|b| b.action)
+    }
+
+    fn name(&self, action: Action) -> &'static str {
+        self.bindings.iter().find(|b| b.action == action).map_or("", |b| b.name)
     }
 }
 
@@ -307,10 +366,18 @@ mod tests {
     #[test]
     fn rebinding_moves_a_key() {
         let mut map = Keymap::default();
-        map.rebind("messages", "t").expect("known");
+        map.rebind([("messages", "t"), ("time", "")]).expect("free");
         let key = Key::parse("t").expect("a key");
         assert_eq!(map.action(View::Overview, key), Some(Action::Messages));
-        assert!(map.rebind("nonsense", "t").is_err());
-        assert!(map.rebind("messages", "Nonsense").is_err());
+        let fails = |name, keys| match Keymap::default().rebind([(name, keys)]) {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        assert!(fails("nonsense", "t").contains("known: up, down"));
+        assert!(fails("messages", "Nonsense").contains("`Nonsense`, for `messages`, is no key"));
+        assert!(
+            fails("messages", "t").contains("key t is both `time` and `messages` in the view \"overview\"")
+        );
+        assert!(fails("messages", "C-c").contains("`quit`"), "it always ends the program");
     }
 }

@@ -2,7 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use super::state::{Focus, State};
+use super::state::{Face, Focus, Menu, State};
+use super::text;
 use crate::aggregate::Snapshot;
 
 /// Panels of the overview; an absent one has no area.
@@ -22,6 +23,8 @@ pub(super) struct Areas {
     pub framed: bool,
     /// The chart is one line.
     pub spark: bool,
+    /// The chart shows datacenters by time.
+    pub heat: bool,
     /// Lines that one block takes.
     pub block_lines: u16,
 }
@@ -51,7 +54,7 @@ pub(super) const WIDE: u16 = 110;
 /// ├────────── chart ──────────┤   ├───── table ─────┤   └──────────┘
 /// ├───── table ───┬─ advice ──┤   ├───── footer ────┤
 /// ├────────── footer ─────────┤   └─────────────────┘
-/// └───────────────────────────┘   chart: one line under 80x20
+/// └───────────────────────────┘   chart: one line under 80x20, up to three with datacenters
 /// ```
 pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
     let (w, h) = state.size;
@@ -65,6 +68,7 @@ pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
         area
     };
     areas.tiny = w < 60 || h < 15;
+    areas.heat = state.face == Face::Datacenters;
     if h >= 2 {
         areas.header = take(1, bottom);
     }
@@ -110,9 +114,14 @@ pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
     // Without a block there is one sentence, and a second line for what to try.
     let rows = if snapshot.onsets.is_empty() { 2 } else { rows };
     areas.blocks = take(rows.min(most) + 2, bottom);
+    let forests = snapshot.datacenters.len().clamp(1, 64) as u16;
     areas.chart = take(
         match h {
+            _ if areas.spark && areas.heat => forests.min(3),
             _ if areas.spark => 1,
+            40.. if areas.heat => (forests + 4).min(16),
+            28.. if areas.heat => (forests + 4).min(11),
+            _ if areas.heat => (forests + 4).min(9),
             40.. => 12,
             28.. => 8,
             _ => 6,
@@ -154,6 +163,19 @@ pub(super) fn sub(state: &State) -> Sub {
     }
 }
 
+/// A menu in the middle of the screen.
+pub(super) fn menu((w, h): (u16, u16), menu: &Menu) -> Rect {
+    let widest = menu.items.iter().map(|i| text::width(&i.label)).max().unwrap_or(0);
+    let width = (widest + 8).max(menu.title.len() + 6).min(usize::from(w)) as u16;
+    let height = (menu.items.len() as u16 + 2).min(h);
+    Rect { x: (w - width) / 2, y: (h - height) / 2, width, height }
+}
+
+/// The first item that a menu of so many rows shows.
+pub(super) fn menu_top(menu: &Menu, rows: u16) -> usize {
+    (menu.at + 1).saturating_sub(usize::from(rows.max(1)))
+}
+
 /// A frame's inside.
 pub(super) fn inside(area: Rect) -> Rect {
     Rect::new(
@@ -183,6 +205,9 @@ pub(super) fn tabs(table: Rect) -> [(u16, u16); 4] {
 
 /// Cells of the y axis' numbers.
 pub(super) const AXIS: u16 = 7;
+
+/// Cells of the forests' names.
+pub(super) const NAMES: u16 = 10;
 
 /// How the series is spread over the chart's columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -260,15 +285,20 @@ impl Plot {
 /// ```
 pub(super) fn plot(areas: &Areas, snapshot: &Snapshot) -> Plot {
     let chart = areas.chart;
+    if areas.spark && areas.heat {
+        let area = Rect { x: chart.x + 1 + NAMES, width: chart.width.saturating_sub(NAMES + 2), ..chart };
+        return Plot::new(area, snapshot);
+    }
     if areas.spark {
         let area = Rect { x: chart.x + 1, width: chart.width.saturating_sub(30), ..chart };
         return Plot::new(area, snapshot);
     }
     let inner = inside(chart);
+    let before = if areas.heat { NAMES } else { AXIS };
     let area = Rect {
-        x: inner.x + AXIS.min(inner.width),
+        x: inner.x + before.min(inner.width),
         y: inner.y,
-        width: inner.width.saturating_sub(AXIS + 1),
+        width: inner.width.saturating_sub(before + 1),
         height: inner.height.saturating_sub(2),
     };
     Plot::new(area, snapshot)

@@ -7,6 +7,8 @@
 mod app;
 mod clock;
 mod columns;
+mod command;
+mod heat;
 mod keys;
 mod layout;
 mod query;
@@ -16,12 +18,12 @@ mod text;
 mod theme;
 mod update;
 
-pub use app::{ExportFn, ExportRequest, Feed, ViewOptions, run};
+pub use app::{ExportFn, Feed, LineFile, NewFileFn, ViewOptions, run};
 pub use clock::Clock;
 pub use columns::{Column, Tab};
 pub use keys::{Action, BadKey, Key, Keymap, View};
 pub use render::{AdviceFn, Scene, draw};
-pub use state::{Crumb, ExportKind, Field, Focus, Notice, State};
+pub use state::{Crumb, ExportKind, Face, Field, Focus, Notice, PromptKind, State};
 pub use theme::ThemeName;
 pub use update::{Effect, Export, Message, update};
 

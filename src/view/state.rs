@@ -1,12 +1,13 @@
 //! Where the user is: plain data that [`super::update`] changes and [`super::render`] draws.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use tui_input::Input;
 
 use super::clock::{Clock, duration};
 use super::columns::{self, Column, Row, Sort, Tab};
-use super::keys::{Keymap, View};
+use super::heat;
+use super::keys::{Action, Keymap, View};
 use super::layout;
 use super::query::Words;
 use super::text;
@@ -29,7 +30,7 @@ pub enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Source,
         Self::Domain,
         Self::SenderDomain,
@@ -157,6 +158,16 @@ pub enum Focus {
     Table,
 }
 
+/// What the chart shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Face {
+    /// Attempts by time, stacked by what became of them.
+    #[default]
+    Attempts,
+    /// Datacenters by time: which forest refused when.
+    Datacenters,
+}
+
 /// A view on top of the overview.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Screen {
@@ -207,6 +218,11 @@ pub enum PromptKind {
     Filter,
     Search,
     Time,
+    /// A word that the help is searched for.
+    Find,
+    Command,
+    /// A note at the selected block.
+    Note,
 }
 
 /// Something to choose from.
@@ -242,6 +258,19 @@ pub enum ExportKind {
     Evidence,
 }
 
+impl ExportKind {
+    /// As a command calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Evidence => "evidence",
+        }
+    }
+}
+
 /// A message in the last line, until the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -257,6 +286,9 @@ pub struct State {
     pub screens: Vec<Screen>,
     pub focus: Focus,
     pub enlarged: Option<Focus>,
+    pub face: Face,
+    /// The forests of the chart's second face.
+    pub heat: List,
     pub tab: Tab,
     pub tables: [List; 4],
     pub blocks: List,
@@ -264,6 +296,12 @@ pub struct State {
     /// What the lines view lists.
     pub lines_of: String,
     pub lines_filter: Filter,
+    /// Older lines than the newest are listed: up to which second, page by page.
+    pub lines_until: Vec<i64>,
+    /// How many lines there are with the newest ones, where older ones are listed.
+    pub lines_total: u64,
+    /// Coming from older lines, the last one is selected once all are there.
+    pub lines_from_below: bool,
     /// Cells that the lines view is scrolled to the right.
     pub across: usize,
     pub search: String,
@@ -271,7 +309,12 @@ pub struct State {
     pub base: Filter,
     pub crumbs: Vec<Crumb>,
     pub prompt: Option<Prompt>,
-    pub history: Vec<String>,
+    /// What was typed before, and where.
+    pub history: Vec<(PromptKind, String)>,
+    /// By the block's id.
+    pub notes: BTreeMap<String, String>,
+    /// The help shows only keys with this.
+    pub find: String,
     pub menu: Option<Menu>,
     /// Unix seconds of the bucket under the chart's cursor.
     pub cursor: Option<i64>,
@@ -300,18 +343,25 @@ impl State {
             screens: Vec::new(),
             focus: Focus::default(),
             enlarged: None,
+            face: Face::default(),
+            heat: List::default(),
             tab: Tab::default(),
             tables: Default::default(),
             blocks: List::default(),
             lines: List::default(),
             lines_of: String::new(),
             lines_filter: Filter::default(),
+            lines_until: Vec::new(),
+            lines_total: 0,
+            lines_from_below: false,
             across: 0,
             search: String::new(),
             base: Filter::default(),
             crumbs: Vec::new(),
             prompt: None,
             history: Vec::new(),
+            notes: BTreeMap::new(),
+            find: String::new(),
             menu: None,
             cursor: None,
             drag: None,
@@ -354,6 +404,17 @@ impl State {
     /// The selected block.
     pub fn onset<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Onset> {
         snapshot.onsets.get(self.blocks.row()?)
+    }
+
+    /// What the user noted at a block; an event that was revised keeps it.
+    pub fn note(&self, onset: &Onset) -> Option<&str> {
+        let note = self.notes.get(&onset.id).or_else(|| self.notes.get(onset.was.as_ref()?));
+        note.map(String::as_str)
+    }
+
+    /// The key for an action in the view that is seen, as it is shown.
+    pub fn key(&self, action: Action) -> String {
+        self.keymap.label(self.view(), action)
     }
 
     /// The reply that the advice is about: of what has the focus, else of the first block, else the most frequent.
@@ -413,6 +474,13 @@ impl State {
         }
         locate(&mut self.blocks, |i| snapshot.onsets.get(i).map(|o| o.id.clone()));
 
+        let fresh = stamp(snapshot.datacenters.len(), &self.heat);
+        if self.heat.stamp != fresh {
+            self.heat.order = heat::order(snapshot);
+            self.heat.stamp = fresh;
+        }
+        locate(&mut self.heat, |i| Row::of(Tab::Datacenters, snapshot, i).map(Row::key));
+
         let tab = self.tab;
         let list = &mut self.tables[tab as usize];
         let rows = tab.rows(snapshot);
@@ -438,6 +506,7 @@ impl State {
         let areas = layout::overview(self, snapshot);
         let shown = areas.blocks_shown();
         show(&mut self.blocks, shown);
+        show(&mut self.heat, usize::from(layout::plot(&areas, snapshot).area.height));
         show(&mut self.tables[tab as usize], areas.table_rows());
         let body = layout::sub(self).body;
         show(&mut self.lines, usize::from(body.height.saturating_sub(2)));

@@ -15,6 +15,8 @@ pub enum ThemeName {
 }
 
 impl ThemeName {
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::Sixteen, Self::Plain];
+
     /// The theme that an environment asks for; `get` looks a variable up.
     pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Self {
         if get("NO_COLOR").is_some_and(|v| !v.is_empty()) {
@@ -24,13 +26,30 @@ impl ThemeName {
         if term == "dumb" {
             return Self::Plain;
         }
-        let many = term.contains("256color") || term.contains("direct") || get("COLORTERM").is_some();
+        let many = term.contains("256color")
+            || term.contains("direct")
+            || get("COLORTERM").is_some_and(|v| !v.is_empty());
         if !many {
             return Self::Sixteen;
         }
         match get("COLORFGBG").as_deref().and_then(|v| v.rsplit(';').next()) {
             Some("7" | "15") => Self::Light,
             _ => Self::Dark,
+        }
+    }
+
+    /// Of a config or a command.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| theme.name() == name)
+    }
+
+    /// As [`Self::parse`] reads it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::Sixteen => "ansi",
+            Self::Plain => "mono",
         }
     }
 
@@ -71,6 +90,8 @@ pub struct Theme {
     pub accent: Style,
     pub key: Style,
     pub selected: Style,
+    /// The chart's cursor: a ground behind the bars, where there are colours for it.
+    pub cursor: Option<Style>,
     /// The selection of a panel without the focus.
     pub marked: Style,
     pub blocked: Style,
@@ -81,6 +102,8 @@ pub struct Theme {
     pub warning: Style,
     pub hit: Style,
     pub bar: Style,
+    /// A share that is refused, from the least to the most.
+    pub heat: [Style; 4],
 }
 
 impl Theme {
@@ -102,6 +125,7 @@ impl Theme {
                 accent: base.add_modifier(bold),
                 key: base.add_modifier(bold),
                 selected: base.add_modifier(Modifier::REVERSED),
+                cursor: None,
                 marked: base.add_modifier(Modifier::UNDERLINED),
                 blocked: base.add_modifier(bold),
                 throttled: base.add_modifier(bold),
@@ -111,6 +135,7 @@ impl Theme {
                 warning: base.add_modifier(bold),
                 hit: base.add_modifier(Modifier::REVERSED),
                 bar: base,
+                heat: [base; 4],
             };
         }
         // text, dim, border, accent, red, amber, green, violet, blue-grey, selection, mark, bar ground
@@ -132,6 +157,11 @@ impl Theme {
                 None,
             ],
         };
+        let heat = match name {
+            ThemeName::Dark => [215, 209, 203, 196].map(indexed),
+            ThemeName::Light => [172, 166, 160, 124].map(indexed),
+            _ => [Color::Yellow, Color::Yellow, Color::Red, Color::Red].map(Some),
+        };
         let style = |color: Option<Color>| color.map_or(base, fg);
         let ground = |color: Option<Color>, other: Modifier| match color {
             Some(color) => Style::new().bg(color),
@@ -150,6 +180,7 @@ impl Theme {
             accent: style(accent),
             key: style(accent).add_modifier(bold),
             selected: ground(select, Modifier::REVERSED),
+            cursor: select.map(|color| Style::new().bg(color)),
             marked: ground(mark, Modifier::BOLD),
             blocked: style(red).add_modifier(bold),
             throttled: style(amber),
@@ -159,6 +190,7 @@ impl Theme {
             warning: style(amber),
             hit: ground(hit, Modifier::REVERSED),
             bar: style(grey),
+            heat: heat.map(style),
         }
     }
 }
@@ -176,6 +208,7 @@ mod tests {
         assert_eq!(name(&[("TERM", "xterm-256color"), ("NO_COLOR", "1")]), ThemeName::Plain);
         assert_eq!(name(&[("TERM", "xterm-256color"), ("NO_COLOR", "")]), ThemeName::Dark);
         assert_eq!(name(&[("TERM", "linux")]), ThemeName::Sixteen);
+        assert_eq!(name(&[("TERM", "linux"), ("COLORTERM", "")]), ThemeName::Sixteen);
         assert_eq!(name(&[("TERM", "xterm-256color"), ("COLORFGBG", "0;15")]), ThemeName::Light);
     }
 }

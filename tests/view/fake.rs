@@ -2,7 +2,7 @@
 
 use eopwatch::aggregate::{
     Bucket, Counts, DatacenterRow, DomainRow, InputRow, Progress, Range, ReplyRow, Series, Snapshot,
-    SourceRow, Status, Totals, Warning,
+    SourceRow, Status, Totals, Trend, Warning,
 };
 use eopwatch::detect::{
     Backoff, Basis, Family, FirstLine, Onset, OnsetStatus, Reading, Spread, Takeover, Tally,
@@ -23,6 +23,32 @@ fn counts(delivered: u64, deferred: u64, bounced: u64, blocked: u64, throttled: 
     Counts { attempts: delivered + deferred + bounced, delivered, deferred, bounced, blocked, throttled }
 }
 
+/// Attempts all day, of which the blocked ones came in the last parts.
+fn trend(counts: Counts, parts: usize) -> Trend {
+    let mut trend = Trend::default();
+    for i in 0..Trend::PARTS {
+        let blocked = if i + parts >= Trend::PARTS { counts.blocked / parts as u64 } else { 0 };
+        let attempts = (counts.attempts / Trend::PARTS as u64).max(blocked);
+        trend.add(i..i + 1, attempts, blocked);
+    }
+    trend
+}
+
+/// What a forest did in the buckets of the day: blocked between these two, then silent for a while.
+fn forest(delivered: u64, blocked: std::ops::Range<u64>) -> Vec<(i64, Bucket)> {
+    let bucket = |i: u64| {
+        let share = if blocked.contains(&i) { (1 + (i - blocked.start) / 6).min(10) } else { 0 };
+        let bucket = Bucket {
+            delivered: delivered * (10 - share) / 10,
+            blocked: delivered * share / 10,
+            deferred: if delivered < 30 && i % 40 > 30 { 2 * delivered } else { i % 3 },
+            bounced: 0,
+        };
+        (MIDNIGHT + i as i64 * 300, bucket)
+    };
+    (0..175).filter(|i| i % 50 != 13).map(bucket).collect()
+}
+
 fn source(ip: &str, name: Option<&str>, status: Status, counts: Counts) -> SourceRow {
     SourceRow {
         source_ip: Some(ip.into()),
@@ -32,6 +58,7 @@ fn source(ip: &str, name: Option<&str>, status: Status, counts: Counts) -> Sourc
         last_attempt: Some(at(14, 31, 58)),
         last_accepted: Some(at(9, 40, 51)),
         counts,
+        trend: trend(counts, 4),
     }
 }
 
@@ -58,6 +85,7 @@ fn reply(
         example: Some(example.into()),
         root_cause: (!cause.is_empty()).then(|| cause.into()),
         fix: (!fix.is_empty()).then(|| fix.into()),
+        trend: trend(Counts { attempts: count, blocked: count, ..Counts::default() }, 3),
     }
 }
 
@@ -223,7 +251,8 @@ pub(crate) fn full() -> Snapshot {
                 status: Status::Clear,
                 last_attempt: None,
                 last_accepted: None,
-                counts: counts(2, 0, 2, 0, 0),
+                counts: counts(2, 0, 2, 1, 0),
+                trend: Trend::default(),
             },
         ],
         domains: [
@@ -239,8 +268,18 @@ pub(crate) fn full() -> Snapshot {
             ),
         ]
         .into_iter()
-        .map(|(domain, platform, counts)| DomainRow { domain: Some(domain.into()), platform, counts })
-        .chain([DomainRow { domain: None, platform: Platform::Unknown, counts: counts(10, 0, 0, 0, 0) }])
+        .map(|(domain, platform, counts)| DomainRow {
+            domain: Some(domain.into()),
+            platform,
+            counts,
+            trend: trend(counts, 6),
+        })
+        .chain([DomainRow {
+            domain: None,
+            platform: Platform::Unknown,
+            counts: counts(10, 0, 0, 0, 0),
+            trend: Trend::default(),
+        }])
         .collect(),
         datacenters: [
             (Some("nam10"), Some("NAM"), &["BL2", "COL0", "DM6"][..], counts(12_000, 3, 900, 890, 2)),
@@ -255,6 +294,13 @@ pub(crate) fn full() -> Snapshot {
             sites: sites.iter().map(|s| (*s).to_string()).collect(),
             counts,
             learned: 10,
+            trend: trend(counts, 5),
+            buckets: match forest {
+                Some("nam10") => self::forest(70, 116..175),
+                Some("eur01") => self::forest(51, 122..168),
+                Some("apc01") => self::forest(9, 143..175),
+                _ => self::forest(130, 0..0),
+            },
         })
         .collect(),
         replies: vec![
@@ -325,10 +371,65 @@ pub(crate) fn full() -> Snapshot {
             done_bytes: 3_200_002_048,
             elapsed_s: 1.7,
             complete: true,
-            live: false,
+            ..Progress::default()
         },
         version: 7,
     }
+}
+
+/// Every text that comes from a log is this one, and the first example is long.
+pub(crate) fn told(text: &str) -> Snapshot {
+    let some = || Some(text.to_owned());
+    let mut snapshot = full();
+    for (i, row) in snapshot.sources.iter_mut().enumerate() {
+        (row.source_name, row.host) = (some(), some());
+        // An address on the screen may be as long as this, and is never hostile.
+        row.source_ip = row.source_ip.take().filter(|_| i == 0);
+    }
+    for row in &mut snapshot.domains {
+        row.domain = some();
+    }
+    for row in &mut snapshot.datacenters {
+        (row.forest, row.region, row.sites) = (some(), some(), vec![text.to_owned()]);
+    }
+    for row in &mut snapshot.replies {
+        row.reply_id = text.to_owned();
+        row.example = some();
+        (row.enhanced_code, row.root_cause, row.fix) = (some(), some(), some());
+    }
+    snapshot.replies[0].example = Some(text.repeat(1_000_000 / text.len()));
+    for onset in &mut snapshot.onsets {
+        (onset.source_ip, onset.source_name, onset.host) = (None, some(), some());
+        (onset.reply_id, onset.enhanced_code) = (text.to_owned(), some());
+        (onset.domain, onset.sender_domain, onset.range) = (some(), some(), some());
+        onset.datacenters = Some(vec![text.to_owned(); 5]);
+        onset.reading.reasons = vec![text.to_owned()];
+        for spread in &mut onset.spread {
+            spread.forest = text.to_owned();
+        }
+    }
+    for input in &mut snapshot.inputs {
+        input.path = text.to_owned();
+        input.mta = some();
+    }
+    for warning in &mut snapshot.warnings {
+        (warning.path, warning.text) = (some(), text.to_owned());
+    }
+    snapshot
+}
+
+/// Lines of this text alone.
+pub(crate) fn lines_of(text: &str) -> LineList {
+    let mut list = lines();
+    for line in &mut list.lines {
+        (line.source, line.domain, line.datacenter) =
+            (Some(text.to_owned()), Some(text.to_owned()), Some(text.to_owned()));
+        line.reply_id = text.to_owned();
+        line.path = text.into();
+        line.text = text.repeat(3).into_bytes().into();
+    }
+    list.lines[3].text = text.repeat(1_000_000 / text.len()).into_bytes().into();
+    list
 }
 
 /// While the scan runs.
@@ -339,7 +440,7 @@ pub(crate) fn scanning() -> Snapshot {
             done_bytes: 3_200_002_048,
             elapsed_s: 1.7,
             complete: false,
-            live: false,
+            ..Progress::default()
         },
         ..full()
     }
@@ -358,6 +459,11 @@ pub(crate) fn healthy() -> Snapshot {
     for row in &mut snapshot.sources {
         row.status = Status::Clear;
         row.counts = counts(row.counts.attempts, 0, 0, 0, 0);
+        row.trend = trend(row.counts, 1);
+    }
+    for row in &mut snapshot.datacenters {
+        row.counts.blocked = 0;
+        row.buckets.iter_mut().for_each(|(_, bucket)| bucket.blocked = 0);
     }
     snapshot
 }

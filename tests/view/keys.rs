@@ -1,7 +1,7 @@
 //! What keys and the mouse do.
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use eopwatch::view::{Column, Crumb, Effect, ExportKind, Focus, Message, Tab, View};
+use eopwatch::view::{Column, Crumb, Effect, ExportKind, Focus, Message, PromptKind, Tab, ThemeName, View};
 
 use super::{Screen, fake};
 
@@ -221,6 +221,26 @@ fn the_mouse() {
 }
 
 #[test]
+fn datacenters_by_time_are_walked_and_drilled_into() {
+    let mut s = screen();
+    s.press("c j");
+    assert_eq!(s.state.heat.selected.as_deref(), Some("eur01"), "nam10 refused first");
+    let (x, y) = find(&mut s, "apc01 ·");
+    click(&mut s, x + 100, y);
+    assert_eq!(s.state.heat.selected.as_deref(), Some("apc01"));
+    s.press("L");
+    let Some(Effect::FindLines(filter)) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    assert!(filter.datacenter.matches(["apc01"].into_iter()) && filter.since.is_some());
+    assert!(!filter.datacenter.matches(["eur01"].into_iter()));
+    s.press("q Enter");
+    let Some(Effect::SetFilter(filter)) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    assert!(filter.datacenter.matches(["apc01"].into_iter()) && filter.until.is_some());
+    assert_eq!(s.state.crumbs.len(), 2);
+    s.press("Esc Esc c");
+    assert!(s.text().contains("■ delivered"), "the first face again");
+}
+
+#[test]
 fn masked_lines_show_and_copy_no_local_part() {
     let mut s = screen();
     s.state.mask = true;
@@ -253,4 +273,154 @@ fn the_block_that_harms_most_comes_first() {
     let (_, large) = find(&mut s, "192.0.2.25");
     let (_, later) = find(&mut s, "192.0.2.99");
     assert!(large < later, "{large} {later}");
+}
+
+#[test]
+fn the_command_line_does_what_keys_do_and_more() {
+    let mut s = screen();
+    s.press(":").write("th").press("Tab");
+    assert_eq!(s.state.prompt.as_ref().map(|p| p.input.value()), Some("theme "), "completed");
+    s.write("li").press("Tab Enter");
+    assert_eq!((s.state.theme, s.state.prompt.is_none()), (ThemeName::Light, true));
+    s.press(":").write("filter dc:nam10 apc").press("Enter");
+    assert!(matches!(s.effects.pop(), Some(Effect::SetFilter(f)) if !f.datacenter.is_empty()));
+    s.press("Esc Esc :").write("time -2h").press("Enter");
+    assert!(matches!(s.effects.pop(), Some(Effect::SetFilter(f)) if f.since.is_some()));
+    s.press(":").write("sort deferred").press("Enter");
+    assert_eq!(s.state.table().sort.column, Some(Column::Deferred));
+    s.press(":").write("export json").press("Enter");
+    assert!(matches!(s.effects.pop(), Some(Effect::Export(e)) if e.kind == ExportKind::Json));
+    s.press(":").write("messages").press("Enter");
+    assert_eq!(s.state.view(), View::Messages);
+    s.press("q :").write("line 3").press("Enter");
+    assert!(s.text().contains("`line` does nothing in the view \"overview\""));
+    s.press("Esc :").write("nonsense").press("Enter");
+    assert!(s.text().contains("no command `nonsense`"), "{}", s.text());
+    s.press("Up").write("x").press("Esc L :").write("12").press("Enter");
+    assert_eq!(s.state.lines.at, 11);
+    s.press(":").write("line 4000").press("Enter");
+    assert!(s.text().contains("line: 40 are listed here"));
+    s.press("Up");
+    assert_eq!(s.state.prompt.as_ref().map(|p| p.input.value()), Some("12"), "not the filter before");
+    s.press("Esc :").write("quit").press("Enter");
+    assert!(matches!(s.effects.pop(), Some(Effect::Quit)));
+}
+
+#[test]
+fn a_command_may_ask_in_turn() {
+    let mut s = screen();
+    s.press(":").write("time").press("Enter");
+    assert_eq!(s.state.prompt.as_ref().map(|p| p.kind), Some(PromptKind::Time));
+}
+
+#[test]
+fn the_help_is_searched() {
+    let mut s = screen();
+    s.press("? /").write("clipboard");
+    assert!(s.text().contains("copy the selection") && !s.text().contains("take the last filter away"));
+    s.press("Enter Esc");
+    assert_eq!(s.state.view(), View::Help);
+    assert!(s.text().contains("take the last filter away"), "Esc shows all again");
+    s.press("/").write("zzz");
+    assert!(s.text().contains("no key with \"zzz\""));
+}
+
+#[test]
+fn notes_stay_with_their_block() {
+    let mut s = screen();
+    s.press("] N").write("ticket 4711").press("Enter");
+    assert!(s.text().contains("note: ticket 4711") && s.text().contains("192.0.2.25*"));
+    s.press("]");
+    assert!(!s.text().contains("4711"));
+    s.snapshot.onsets[1].was = Some("a1".into());
+    s.snapshot.onsets[1].id = "revised".into();
+    s.snapshot.version += 1;
+    s.send(Message::Data);
+    s.press("[ b y");
+    assert!(s.text().contains("Your note") && s.text().contains("ticket 4711"), "{}", s.text());
+    assert!(matches!(s.effects.pop(), Some(Effect::Copy(text)) if text.ends_with("(ticket 4711)")));
+    s.press("N C-u Enter");
+    assert!(s.state.notes.is_empty());
+}
+
+#[test]
+fn changed_keys_are_shown() {
+    let mut s = screen();
+    s.state
+        .keymap
+        .rebind([("lines", "F5"), ("messages", "M"), ("advice", "a"), ("previous-block", "<")])
+        .expect("free");
+    let text = s.text();
+    assert!(text.contains("F5 lines") && text.contains("! 1 error (M)"), "{text}");
+    assert!(text.contains("a all of it") && text.contains("< ] blocks"), "{text}");
+    s.press("F5");
+    assert_eq!(s.state.view(), View::Lines);
+    s.press("q L");
+    assert_eq!(s.state.view(), View::Overview);
+    s.press("?");
+    assert!(s.text().contains("F5             the log lines behind the selection"));
+}
+
+#[test]
+fn older_lines_come_page_by_page() {
+    let mut s = screen();
+    s.press("L");
+    assert!(s.text().contains("the newest 40 of 1 243, newest first"));
+    s.press("G");
+    assert!(s.text().contains("↓ older lines, 40 of 1 243"));
+    s.effects.clear();
+    s.press("j");
+    let Some(Effect::FindLines(filter)) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    assert_eq!(filter.until, s.lines.lines[39].time.map(|t| t.seconds), "the oldest second again");
+    // As the engine answers: all but 39 of them lie before the end of that second.
+    s.lines.total = 1_243 - 39;
+    s.send(Message::Data);
+    assert!(s.text().contains("40 to 79 of 1 243, newest first"), "{}", s.text());
+    assert_eq!(s.state.lines.at, 0);
+    s.press("k");
+    let Some(Effect::FindLines(filter)) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    assert!(filter.until.is_none());
+    s.lines = fake::lines();
+    s.lines.lines.truncate(35);
+    s.send(Message::Data);
+    assert_eq!(s.state.lines.at, 34, "where one came from");
+}
+
+#[test]
+fn a_drag_on_the_chart_sets_the_range() {
+    let mut s = screen();
+    let (x, y) = find(&mut s, "378┤");
+    let mut mouse = |kind, column| {
+        s.send(Message::Mouse(MouseEvent { kind, column, row: y, modifiers: KeyModifiers::NONE }));
+    };
+    mouse(MouseEventKind::Down(MouseButton::Left), x + 30);
+    mouse(MouseEventKind::Drag(MouseButton::Left), x + 60);
+    mouse(MouseEventKind::Up(MouseButton::Left), x + 60);
+    let [Crumb::Span { since: Some(since), until: Some(until) }] = s.state.crumbs[..] else {
+        panic!("{:?}", s.state.crumbs)
+    };
+    assert!(since < until && since >= fake::MIDNIGHT, "{since} {until}");
+    assert!(matches!(s.effects.pop(), Some(Effect::SetFilter(f)) if f.until == Some(until)));
+}
+
+#[test]
+fn menus_are_clicked() {
+    let mut s = screen();
+    s.press("s");
+    let (x, y) = find(&mut s, "  throttled ");
+    click(&mut s, x, y);
+    assert_eq!(s.state.table().sort.column, Some(Column::Throttled));
+    s.press("x");
+    click(&mut s, 1, 1);
+    assert!(s.state.menu.is_none() && s.effects.is_empty());
+}
+
+#[test]
+fn the_lag_of_a_followed_file_is_told() {
+    let mut s = screen();
+    s.snapshot.progress.live = true;
+    s.snapshot.progress.behind_bytes = 300;
+    assert!(s.text().contains("● live\n"), "an unfinished line is no lag");
+    s.snapshot.progress.behind_bytes = 12_400_000;
+    assert!(s.text().contains("● live, 12.4 MB behind"));
 }

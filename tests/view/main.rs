@@ -2,6 +2,7 @@
 
 mod fake;
 mod keys;
+mod numbers;
 mod pictures;
 mod terminal;
 

@@ -25,6 +25,14 @@ fn overview() {
 }
 
 #[test]
+fn datacenters_by_time() {
+    picture("heat", &fake::full(), "c h h h");
+    picture("heat-enlarged", &fake::full(), "c j h +");
+    picture("heat-healthy", &fake::healthy(), "c");
+    picture("heat-start", &Snapshot::default(), "c");
+}
+
+#[test]
 fn nothing_to_report() {
     picture("healthy", &fake::healthy(), "");
     picture("none", &fake::none(), "");
@@ -63,11 +71,36 @@ fn prompts_and_menus() {
     picture("sort", &fake::full(), "s");
     picture("export", &fake::full(), "x");
     picture("time", &fake::full(), "t 1 4 : x x");
+    picture("command", &fake::full(), ": s o");
+    picture("note", &fake::full(), "] N t i c k e t Enter");
+    picture("note-block", &fake::full(), "] N t i c k e t Enter b");
+    picture("help-find", &fake::full(), "? / b l o c k Enter");
+    picture("lines-end", &fake::full(), "L G");
 }
 
 #[test]
 fn no_frame_is_broken_at_any_size() {
-    for keys in ["", "b", "L", "L Enter", "i", "m", "?", "s", "/ a", "2 + G", "Tab Tab h", "4 G L"] {
+    for keys in [
+        "",
+        "b",
+        "L",
+        "L Enter",
+        "i",
+        "m",
+        "?",
+        "s",
+        "/ a",
+        "2 + G",
+        "Tab Tab h",
+        "4 G L",
+        "c h",
+        "c + j",
+        ":",
+        "N a Enter",
+        "N a Enter b",
+        "? / x",
+        "m : x Enter",
+    ] {
         for w in [1, 2, 3, 7, 19, 20, 41, 59, 60, 61, 79, 80, 109, 110, 149, 150, 220] {
             for h in [1, 2, 3, 4, 5, 6, 7, 9, 14, 15, 16, 19, 20, 24, 41, 70] {
                 for snapshot in [fake::full(), Snapshot::default()] {
@@ -90,6 +123,79 @@ fn nothing_hostile_reaches_the_terminal() {
             let text = screen.text();
             let bad = |c: char| c != '\n' && c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
             assert!(!text.contains(bad), "{keys}: {text}");
+        }
+    }
+}
+
+/// Corners of the frames, and nothing that overhangs: what a text must not move.
+fn corners(screen: &mut Screen) -> Vec<(u16, u16, String)> {
+    let buffer = screen.buffer();
+    let mut corners = Vec::new();
+    for y in 0..buffer.area.height {
+        for x in 0..buffer.area.width {
+            let symbol = buffer[(x, y)].symbol();
+            let width = unicode_width::UnicodeWidthStr::width(symbol) as u16;
+            assert!(x + width <= buffer.area.width, "{symbol:?} at {x}, {y}");
+            assert!(width < 2 || buffer[(x + 1, y)].symbol().trim().is_empty(), "{symbol:?} at {x}, {y}");
+            let marks = symbol.chars().skip(1).count();
+            assert!(marks <= 2, "{symbol:?} is a heap of {marks} marks");
+            if ["╭", "╮", "╰", "╯"].contains(&symbol) {
+                corners.push((x, y, symbol.to_owned()));
+            }
+        }
+    }
+    corners
+}
+
+#[test]
+fn hostile_text_leaves_the_layout_whole() {
+    let screens = [
+        "",
+        "1 j j",
+        "1 G Enter",
+        "2 Enter",
+        "3",
+        "3 G Enter",
+        "4",
+        "4 G Enter",
+        "4 +",
+        "c",
+        "c j +",
+        "Tab Tab +",
+        "b",
+        "b G",
+        "i",
+        "i G",
+        "L",
+        "L l l",
+        "L j Enter",
+        "L j j j Enter G",
+        "m",
+        "m G",
+        "?",
+        "s",
+        "x",
+        ":",
+        "/ a",
+        "] N",
+    ];
+    for keys in screens {
+        for (w, h) in SIZES {
+            let of = |text: &str| {
+                let mut screen = Screen::new(fake::told(text), w, h);
+                screen.lines = fake::lines_of(text);
+                screen.state.search = text.to_owned();
+                screen.press(keys);
+                let seen = screen.text();
+                let bad = |c: char| {
+                    let turns =
+                        ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+                    c != '\n' && c.is_control() || turns || c == '\u{200d}'
+                };
+                assert!(!seen.contains(bad), "{keys} at {w}x{h}:\n{seen}");
+                corners(&mut screen)
+            };
+            assert_eq!(of(fake::HOSTILE), of("harmless"), "{keys} at {w}x{h}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use eopwatch::aggregate::{Filter, Snapshot};
-use eopwatch::engine::LineList;
+use eopwatch::engine::{EachLine, LineList};
 use eopwatch::view::{ExportKind, Feed, ThemeName, ViewOptions, run};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -31,6 +31,9 @@ impl Feed for Story {
     }
     fn lines(&self) -> Arc<LineList> {
         Arc::clone(&self.lines.lock().expect("unpoisoned"))
+    }
+    fn each_line(&self, _: Filter, mut each: EachLine) {
+        each(None);
     }
 }
 
@@ -62,7 +65,7 @@ fn show() {
         theme,
         advice: Box::new(fake::advice),
         exports: vec![ExportKind::Markdown, ExportKind::Json, ExportKind::Evidence],
-        export: Box::new(|_| Ok("eopwatch-summary.md".into())),
+        export: Box::new(|_, _| Ok("eopwatch-summary.md".into())),
         ..ViewOptions::default()
     };
     run(&story, options).expect("a terminal");
@@ -78,15 +81,20 @@ struct Pty {
 }
 
 impl Pty {
+    /// The view on made-up data.
     fn start(env: &[(&str, &str)]) -> Self {
-        let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(std::env::current_exe().expect("this test"));
         command.args(["--ignored", "--exact", "--nocapture", "terminal::show"]);
-        command.env("TERM", "xterm-256color");
         for (key, value) in env {
             command.env(key, value);
         }
+        Self::run(command)
+    }
+
+    fn run(mut command: CommandBuilder) -> Self {
+        let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        command.env("TERM", "xterm-256color");
         let child = pair.slave.spawn_command(command).expect("started");
         let output = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pair.master.try_clone_reader().expect("a reader");
@@ -183,6 +191,42 @@ fn start_drill_in_back_resize_quit() {
     assert!(pty.screen().lines().all(|l| l.chars().count() <= 80));
     // The beginning of the output, which `end` wants, was thrown away.
     pty.press("q");
+    pty.end();
+}
+
+#[test]
+fn the_program_follows_a_growing_file_and_writes_its_lines() {
+    let mut text = String::new();
+    let log = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/story-mail.log.gz");
+    flate2::read::MultiGzDecoder::new(std::fs::File::open(log).expect("there"))
+        .read_to_string(&mut text)
+        .expect("UTF-8");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let (first, later) = lines.split_at(lines.len() / 2);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    std::fs::write(&path, first.concat()).expect("written");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eopwatch"));
+    command.args(["--follow", "--timezone", "UTC", "--year", "2026", "mail.log"]);
+    command.cwd(folder.path());
+    let mut pty = Pty::run(command);
+    pty.see("● live");
+    assert!(!pty.screen().contains("24 Nov 05:59"), "{}", pty.screen());
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("opened");
+    file.write_all(later.concat().as_bytes()).expect("written");
+    pty.see("24 Nov 05:59");
+    pty.press("c");
+    pty.see("Datacenters, per hour");
+    pty.press("1L");
+    pty.see("newest first");
+    pty.press("w");
+    pty.see("written: eopwatch-");
+    let written = std::fs::read_dir(folder.path()).expect("listed").flatten();
+    let written = written.map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "log") && *p != path);
+    let written = std::fs::read_to_string(written.expect("a file")).expect("UTF-8");
+    let lines: std::collections::HashSet<&str> = text.lines().collect();
+    assert!(written.lines().count() > 1000 && written.lines().all(|line| lines.contains(line)));
+    pty.press(":quit\r");
     pty.end();
 }
 

@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use super::{Scene, framed, page, panel, span, wrapped};
 use crate::aggregate::ReplyRow;
 use crate::view::columns;
+use crate::view::keys::Action;
 use crate::view::text;
 
 /// ```text
@@ -47,7 +48,11 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usize, 
     let height = usize::from(area.height.saturating_sub(2));
     if lines.len() > height {
         block = block.title_bottom(
-            Line::from(vec![span(" i", theme.key), span(" all of it ", theme.dim)]).right_aligned(),
+            Line::from(vec![
+                span(format!(" {}", scene.state.key(Action::Advice)), theme.key),
+                span(" all of it ", theme.dim),
+            ])
+            .right_aligned(),
         );
     }
     let inner = panel(frame, area, block, false, theme);

@@ -9,6 +9,7 @@ use super::{Scene, fitting, framed, has_focus, panel, span};
 use crate::detect::{Basis, Family, Onset, OnsetStatus};
 use crate::view::clock::{Clock, duration};
 use crate::view::columns;
+use crate::view::keys::Action;
 use crate::view::layout::{Areas, WIDE};
 use crate::view::state::{Focus, State, onset_source, onset_word};
 use crate::view::text;
@@ -31,11 +32,15 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
         if area.width < WIDE
             && let Some(fix) = fix(scene)
         {
-            let fix = text::fit(&fix, usize::from(area.width.saturating_sub(12)));
+            let key = state.key(Action::Advice);
+            let fix = text::fit(&fix, usize::from(area.width).saturating_sub(11 + text::width(&key)));
             block = block.title_bottom(Line::from(vec![
                 span(format!(" → {fix} "), theme.accent),
-                span("i ", theme.key),
+                span(format!("{key} "), theme.key),
             ]));
+        } else if let Some(note) = state.onset(snapshot).and_then(|o| state.note(o)) {
+            let note = text::fit(&text::clean_most(note, 512), usize::from(area.width.saturating_sub(30)));
+            block = block.title_bottom(span(format!(" note: {note} "), theme.accent));
         }
         let count = state.blocks.order.len();
         let shown = areas.blocks_shown();
@@ -97,12 +102,17 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
 fn title<'a>(scene: &Scene) -> Line<'a> {
     let onsets = &scene.snapshot.onsets;
     let active = onsets.iter().filter(|o| o.status == OnsetStatus::Active).count();
+    let untried =
+        onsets.iter().filter(|o| o.status == OnsetStatus::Active && o.untried_since.is_some()).count();
     let theme = &scene.theme;
     let mut spans = vec![span(" Blocks and throttles", theme.title)];
     if !onsets.is_empty() {
         spans.push(span(": ", theme.dim));
         let style = if active > 0 { theme.blocked } else { theme.dim };
         spans.push(span(format!("{active} active"), style));
+        if untried > 0 && scene.state.size.0 >= 70 {
+            spans.push(span(format!(" ({untried} untried)"), theme.dim));
+        }
         spans.push(span(format!(", {} cleared", onsets.len() - active), theme.dim));
     }
     spans.push(Span::raw(" "));
@@ -200,7 +210,18 @@ pub(super) fn code(onset: &Onset) -> String {
 /// How wide the sources are in this list.
 fn source_width(scene: &Scene, most: usize) -> usize {
     let shown = scene.snapshot.onsets.iter().take(64);
-    shown.map(|o| text::width(&onset_source(o))).max().unwrap_or(0).clamp(10, most)
+    shown
+        .map(|o| text::width(&onset_source(o)) + usize::from(scene.state.note(o).is_some()))
+        .max()
+        .unwrap_or(0)
+        .clamp(10, most)
+}
+
+/// The source in so many cells; with a star where there is a note.
+fn source(onset: &Onset, scene: &Scene, cells: usize) -> String {
+    let star = if scene.state.note(onset).is_some() { "*" } else { "" };
+    let name = text::fit(&onset_source(onset), cells.saturating_sub(star.len()));
+    text::left(&format!("{name}{star}"), cells)
 }
 
 fn one_line<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a> {
@@ -219,7 +240,7 @@ fn one_line<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a
     let mut spans = vec![
         Span::raw(" "),
         span(text::left(onset_word(onset), 13), style),
-        span(text::left(&onset_source(onset), source_width), if active { theme.strong } else { theme.dim }),
+        span(source(onset, scene, source_width), if active { theme.strong } else { theme.dim }),
         Span::raw("  "),
         span(text::left(&platform, 10), text_style),
         span(text::left(&forests, 17), text_style),
@@ -252,7 +273,7 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
         first.extend(fitting(
             vec![
                 (onset_word(onset).to_owned(), style, 0),
-                (text::fit(&onset_source(onset), 24), source_style, 1),
+                (source(onset, scene, 24).trim_end().to_owned(), source_style, 1),
                 (if is_narrow { forests } else { platform }, text_style, 3),
                 (code(onset), text_style, 2),
                 (sure(onset), theme.dim, 4),
@@ -271,10 +292,12 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
         return vec![Line::from(first), Line::from(second)];
     }
     let source_width = source_width(scene, if width < 90 { 20 } else { 39 });
+    // Room for the day, where the width has it.
+    let when_width = if width < 95 { 25 } else { 38 };
     first.extend(fitting(
         vec![
             (text::left(onset_word(onset), 11), style, 0),
-            (text::left(&onset_source(onset), source_width), source_style, 1),
+            (source(onset, scene, source_width), source_style, 1),
             (text::left(&platform, 8), text_style, 4),
             (text::left(&forests, 15), text_style, 3),
             (text::right(&sure(onset), 14), theme.dim, 2),
@@ -284,7 +307,7 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
     second.extend(fitting(
         vec![
             (text::left(&code(onset), 9), text_style, 3),
-            (text::left(&when(onset, now, clock, false), 25), text_style, 0),
+            (text::left(&when(onset, now, clock, false), when_width), text_style, 0),
             (text::left(&refused(onset), 22), text_style, 1),
             (loss(onset), loss_style, 2),
             (untried(onset, now, clock), theme.dim, 4),
@@ -358,14 +381,25 @@ fn nothing(scene: &Scene) -> Vec<(String, Style)> {
     if !state.crumbs.is_empty() {
         return vec![
             ("No attempt to Microsoft is left by these filters.".to_owned(), theme.text),
-            ("⌫ takes the last one away, 0 shows the whole time.".to_owned(), theme.dim),
+            (
+                format!(
+                    "{} takes the last one away, {} shows the whole time.",
+                    state.key(Action::Back),
+                    state.key(Action::Whole)
+                ),
+                theme.dim,
+            ),
         ];
     }
+    let messages = state.key(Action::Messages);
     if let Some(error) = errors.first() {
         let file =
             error.path.as_deref().map_or_else(String::new, |p| format!("{}: ", text::clean_most(p, 200)));
-        let more =
-            if errors.len() > 1 { format!(" (and {} more: m)", errors.len() - 1) } else { String::new() };
+        let more = if errors.len() > 1 {
+            format!(" (and {} more: {messages})", errors.len() - 1)
+        } else {
+            String::new()
+        };
         return vec![(format!("! {file}{}{more}", text::clean_most(&error.text, 400)), theme.blocked)];
     }
     if let Some(input) = foreign.first() {
@@ -377,7 +411,7 @@ fn nothing(scene: &Scene) -> Vec<(String, Style)> {
                 theme.warning,
             ),
             (
-                "Try --mta NAME if you know which server wrote it; m tells what was seen.".to_owned(),
+                format!("Try --mta NAME if you know which server wrote it; {messages} tells what was seen."),
                 theme.dim,
             ),
         ];

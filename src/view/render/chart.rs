@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
-use super::{Scene, framed, has_focus, panel, span};
+use super::{Scene, fitting, framed, has_focus, panel, share_style, span};
 use crate::aggregate::Bucket;
 use crate::detect::OnsetStatus;
 use crate::view::clock::{Clock, duration};
@@ -14,12 +14,14 @@ use crate::view::state::Focus;
 use crate::view::text;
 use crate::view::theme::Theme;
 
-const LOWER: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+pub(super) const LOWER: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+const BLOCKED: &str = "█";
 
 /// The parts of a column from the ground up: value, style, and what stands for it without colours.
 fn parts(bucket: &Bucket, theme: &Theme) -> [(u64, Style, &'static str); 4] {
     [
-        (bucket.blocked, theme.blocked, "█"),
+        (bucket.blocked, theme.blocked, BLOCKED),
         (bucket.deferred, theme.throttled, "▓"),
         (bucket.bounced, theme.bounced, "▒"),
         (bucket.delivered, theme.bar, "░"),
@@ -49,7 +51,7 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
         span(if plot.bars > 0 { format!(", per {} ", per(plot.width_s)) } else { " ".into() }, theme.dim),
     ]))
     .title_top(legend(scene, areas.chart.width).right_aligned());
-    if let Some(readout) = readout(&plot, &bars, scene) {
+    if let Some(readout) = readout(&plot, &bars, scene, usize::from(areas.chart.width)) {
         block = block.title_bottom(readout.right_aligned());
     }
     let inner = panel(frame, areas.chart, block, has_focus(scene, Focus::Chart), theme);
@@ -75,16 +77,13 @@ fn bars(plot: &Plot, scene: &Scene) -> Vec<Bucket> {
         let at = series.start + i as i64 * series.width_s;
         let bar = (at - plot.start).div_euclid(plot.width_s);
         if let Some(bar) = usize::try_from(bar).ok().and_then(|b| bars.get_mut(b)) {
-            bar.delivered += bucket.delivered;
-            bar.deferred += bucket.deferred;
-            bar.blocked += bucket.blocked;
-            bar.bounced += bucket.bounced;
+            bar.add(bucket);
         }
     }
     bars
 }
 
-fn per(width_s: i64) -> String {
+pub(super) fn per(width_s: i64) -> String {
     match width_s {
         s if s % 86_400 == 0 && s > 86_400 => format!("{} d", s / 86_400),
         86_400 => "day".to_owned(),
@@ -115,24 +114,31 @@ fn legend<'a>(scene: &Scene, width: u16) -> Line<'a> {
 }
 
 /// What the bar under the cursor holds.
-fn readout<'a>(plot: &Plot, bars: &[Bucket], scene: &Scene) -> Option<Line<'a>> {
+fn readout<'a>(plot: &Plot, bars: &[Bucket], scene: &Scene, width: usize) -> Option<Line<'a>> {
     let theme = &scene.theme;
     let bar = (scene.state.cursor? - plot.start).div_euclid(plot.width_s.max(1));
     let bar = usize::try_from(bar).ok()?;
     let bucket = bars.get(bar)?;
     let clock = &scene.state.clock;
     let at = plot.time(bar);
-    let mut spans = vec![
-        span(format!(" {} ", clock.range(at, at + plot.width_s)), theme.strong),
-        span(format!(" {} ", text::plural(bucket.total(), "attempt", "attempts")), theme.text),
+    let total = bucket.total();
+    let mut shown = vec![
+        (clock.range(at, at + plot.width_s), theme.strong, 0),
+        (text::plural(total, "attempt", "attempts"), theme.text, 1),
     ];
-    for ((value, style, _), word) in
-        parts(bucket, theme).into_iter().zip(["blocked", "deferred", "bounced", "delivered"])
+    for (i, ((value, style, _), word)) in
+        parts(bucket, theme).into_iter().zip(["blocked", "deferred", "bounced", "delivered"]).enumerate()
     {
         if value > 0 {
-            spans.push(span(format!(" {} {word} ", text::group(value)), style));
+            shown.push((format!("{} {word}", text::group(value)), style, 2 + 2 * i as u8));
+            if word == "blocked" {
+                shown.push((text::percent(value, total), share_style(total, style, theme), 3));
+            }
         }
     }
+    let mut spans = vec![Span::raw(" ")];
+    spans.extend(fitting(shown, width.saturating_sub(4)));
+    spans.push(Span::raw(" "));
     Some(Line::from(spans))
 }
 
@@ -170,7 +176,10 @@ fn columns(frame: &mut Frame, plot: &Plot, bars: &[Bucket], most: u64, scene: &S
             let (low, high) = (u64::from(row) * 8, u64::from(row) * 8 + 8);
             let cell = &mut buffer[(area.x + x, area.bottom() - 1 - row)];
             if cursor == Some(bar as i64) {
-                cell.set_style(theme.selected);
+                match theme.cursor {
+                    Some(style) => cell.set_style(style),
+                    None => cell.set_symbol("┊"),
+                };
             }
             let mut top = 0;
             // The parts that reach into this cell, from the ground up: where each begins and ends in it.
@@ -184,14 +193,18 @@ fn columns(frame: &mut Frame, plot: &Plot, bars: &[Bucket], most: u64, scene: &S
             let rest: Vec<_> = inside.collect();
             let top = rest.last().map_or(end, |last| last.1);
             let color = |style: Style| style.fg.unwrap_or(Color::Reset);
+            // One colour or one symbol: of what is most; but a quarter of the cell is enough for a block.
+            let mut chief = (end, style, glyph);
+            for &(from, to, style, glyph) in &rest {
+                let is_block = chief.2 == BLOCKED && end * 4 >= top;
+                if to - from > chief.0 && !is_block {
+                    chief = (to - from, style, glyph);
+                }
+            }
             if theme.plain {
-                cell.set_symbol(if top >= 4 { glyph } else { LOWER[top as usize] });
+                cell.set_symbol(if top >= 4 { chief.2 } else { LOWER[top as usize] });
             } else if top < 8 {
-                // The column ends in this cell: one colour, of what is most; but a quarter of it is enough for a block.
-                let mut shares: Vec<_> = std::iter::once((0, end, style, glyph)).chain(rest).collect();
-                let is_block = style == theme.blocked && end * 4 >= top;
-                shares.sort_by_key(|(from, to, ..)| std::cmp::Reverse(to - from));
-                cell.set_symbol(LOWER[top as usize]).fg = color(if is_block { style } else { shares[0].2 });
+                cell.set_symbol(LOWER[top as usize]).fg = color(chief.1);
             } else {
                 // Two colours a cell: the lowest part, and behind it the largest of the others.
                 cell.set_symbol(LOWER[end as usize]).fg = color(style);
@@ -229,7 +242,7 @@ fn scale(frame: &mut Frame, plot: &Plot, inner: Rect, most: u64, theme: &Theme) 
 }
 
 /// The ground line with the marks, and the times below.
-fn axis(frame: &mut Frame, plot: &Plot, inner: Rect, scene: &Scene) {
+pub(super) fn axis(frame: &mut Frame, plot: &Plot, inner: Rect, scene: &Scene) {
     let theme = &scene.theme;
     let y = plot.area.bottom();
     if y >= inner.bottom() {
@@ -237,8 +250,14 @@ fn axis(frame: &mut Frame, plot: &Plot, inner: Rect, scene: &Scene) {
     }
     let buffer = frame.buffer_mut();
     buffer[(plot.area.x - 1, y)].set_symbol("└").set_style(theme.border);
-    for x in plot.area.left()..plot.area.right() {
-        buffer[(x, y)].set_symbol("─").set_style(theme.border);
+    let cursor = scene.state.cursor.map(|at| (at - plot.start).div_euclid(plot.width_s));
+    for x in 0..plot.area.width {
+        let cell = &mut buffer[(plot.area.x + x, y)];
+        if theme.cursor.is_none() && cursor.is_some() && plot.bar(x).map(|bar| bar as i64) == cursor {
+            cell.set_symbol("━").set_style(theme.strong);
+        } else {
+            cell.set_symbol("─").set_style(theme.border);
+        }
     }
     for onset in &scene.snapshot.onsets {
         if let (OnsetStatus::Cleared, Some(end)) = (onset.status, onset.end)

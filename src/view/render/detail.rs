@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{Scene, advice, blocks, page, span, wrapped};
+use super::{Scene, advice, blocks, page, share_style, span, wrapped};
 use crate::detect::{Basis, Family, Onset, OnsetStatus, Slowing, Tally};
 use crate::record::Time;
 use crate::view::clock::duration;
@@ -79,6 +79,8 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
         if percent.is_empty() { "no attempts".to_owned() } else { format!("{of} ({percent})") }
     };
 
+    let of = |t: Tally| share_style(t.attempts, theme.text, theme);
+
     let (platform, forests) = blocks::place(onset);
     let mut place = format!("{platform}, {forests}");
     if let Some(list) = onset.datacenters.as_ref().filter(|l| l.len() > 3) {
@@ -100,6 +102,9 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
     fact(&mut lines, "Reply", &codes.join(" "), theme.text);
     let lost = text::plural(onset.lost, "message", "messages");
     let loss = [format!("{lost} for good"), format!("{} waiting", text::group(onset.deferred))];
+    if let Some(note) = scene.state.note(onset) {
+        fact(&mut lines, "Your note", &text::clean_most(note, 1000), theme.accent);
+    }
     fact(&mut lines, "Lost", &loss.join(", "), if onset.lost > 0 { theme.blocked } else { theme.text });
 
     head(&mut lines, "How sure, and why");
@@ -108,8 +113,8 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
         Basis::Stated => "Microsoft's own words say so; too few attempts for statistics",
     };
     fact(&mut lines, "Confidence", &format!("{}: {basis}", text::sureness(onset.confidence)), theme.text);
-    fact(&mut lines, "The day before", &share(onset.before), theme.text);
-    fact(&mut lines, "Inside", &share(onset.during), theme.text);
+    fact(&mut lines, "The day before", &share(onset.before), of(onset.before));
+    fact(&mut lines, "Inside", &share(onset.during), of(onset.during));
     if let Some(first) = &onset.first_line {
         let at = format!("{} at byte {}", text::clean_most(&first.file, 400), text::group(first.offset));
         fact(&mut lines, "First line", &at, theme.text);
@@ -147,7 +152,13 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
         };
         lines.extend(wrapped(verdict, width, 1, theme.strong));
         for reason in &onset.reading.reasons {
-            lines.extend(wrapped(&format!("· {}", text::clean_most(reason, 500)), width, 1, theme.text));
+            let parts = text::wrap(&text::clean_most(reason, 500), width.saturating_sub(3));
+            for (i, part) in parts.into_iter().enumerate() {
+                lines.push(Line::from(vec![
+                    span(if i == 0 { " · " } else { "   " }, theme.dim),
+                    span(part, theme.text),
+                ]));
+            }
         }
     }
     if let Some(backoff) = &onset.backoff {

@@ -1,17 +1,22 @@
 //! The lines at the top and at the bottom: inputs and progress, breadcrumbs, news, keys or prompt.
 
+use crossterm::event::KeyCode;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Clear, Paragraph};
 
 use super::{Scene, span};
 use crate::detect::{Family, OnsetStatus};
 use crate::view::clock::duration;
-use crate::view::keys::View;
+use crate::view::command::candidates;
+use crate::view::keys::{Action, Key, View};
 use crate::view::state::{PromptKind, State};
 use crate::view::text;
+
+/// Less than this is not told as a lag: a line that is being written is not read before its end.
+const LAG: u64 = 4096;
 
 /// ```text
 ///  eopwatch  4 logs, 3.2 GB  13 May 00:00 to 14:32 +02:00          ▕██████▌   ▏ 62 %  1.9 GB/s  3 s left   ● live
@@ -81,7 +86,12 @@ fn progress<'a>(scene: &Scene, width: usize) -> Vec<Span<'a>> {
             (count, if count == 1 { "message" } else { "messages" })
         };
         let style = if errors > 0 { theme.blocked } else { theme.warning };
-        spans.push(span(format!("! {count} {word} (m)"), style));
+        let key = if state.view() == View::Messages {
+            String::new()
+        } else {
+            format!(" ({})", state.key(Action::Messages))
+        };
+        spans.push(span(format!("! {count} {word}{key}"), style));
     }
     if state.frozen {
         gap(&mut spans);
@@ -110,6 +120,9 @@ fn progress<'a>(scene: &Scene, width: usize) -> Vec<Span<'a>> {
         gap(&mut spans);
         spans.push(span("●", theme.good));
         spans.push(span(" live", theme.text));
+        if p.behind_bytes >= LAG {
+            spans.push(span(format!(", {} behind", text::bytes(p.behind_bytes)), theme.warning));
+        }
     } else if width >= 100 {
         gap(&mut spans);
         spans.push(span(format!("read in {}", seconds(p.elapsed_s)), theme.dim));
@@ -188,7 +201,8 @@ pub(super) fn news(frame: &mut Frame, area: Rect, scene: &Scene) {
         n => format!("  and {} more", n - 1),
     };
     let style = scene.theme.blocked.add_modifier(Modifier::REVERSED);
-    let line = text::left(&format!(" NEW  {last}{more}   b to look"), usize::from(area.width));
+    let key = scene.state.key(Action::Block);
+    let line = text::left(&format!(" NEW  {last}{more}   {key} to look"), usize::from(area.width));
     frame.render_widget(span(line, style), area);
 }
 
@@ -199,11 +213,16 @@ pub(super) fn footer(frame: &mut Frame, area: Rect, scene: &Scene) {
     }
     let (state, theme) = (scene.state, &scene.theme);
     let width = usize::from(area.width);
+    frame.render_widget(Clear, area);
+    frame.buffer_mut().set_style(area, theme.text);
     if let Some(prompt) = &state.prompt {
         let label = match prompt.kind {
             PromptKind::Filter => " filter: ",
             PromptKind::Search => " search: ",
             PromptKind::Time => " time: ",
+            PromptKind::Find => " find a key: ",
+            PromptKind::Command => " :",
+            PromptKind::Note => " note: ",
         };
         let hint = match (&prompt.error, prompt.kind) {
             (Some(error), _) => span(text::fit(&text::clean_most(error, 200), width / 2), theme.warning),
@@ -211,7 +230,17 @@ pub(super) fn footer(frame: &mut Frame, area: Rect, scene: &Scene) {
                 span("words, globs, source: domain: dc: reply: …, ! negates", theme.dim)
             }
             (None, PromptKind::Time) => span("14:30  -2h  yesterday  09:00 to 10:30", theme.dim),
-            (None, PromptKind::Search) => span("⏎ then n and N", theme.dim),
+            (None, PromptKind::Search) => {
+                let [next, previous] = [Action::NextHit, Action::PreviousHit].map(|a| state.key(a));
+                span(format!("⏎ then {next} and {previous}"), theme.dim)
+            }
+            (None, PromptKind::Find) => span("⏎ keeps it, Esc shows all keys", theme.dim),
+            (None, PromptKind::Command) => {
+                let words = candidates(prompt.input.value(), state).join("  ");
+                let room = width.saturating_sub(text::width(prompt.input.value()) + 8);
+                span(text::fit(&words, room), theme.dim)
+            }
+            (None, PromptKind::Note) => span("⏎ keeps it; an empty one takes it away", theme.dim),
         };
         let room = width.saturating_sub(label.len() + 1).max(1);
         let from = prompt.input.visual_scroll(room.saturating_sub(1));
@@ -244,10 +273,14 @@ fn keys<'a>(scene: &Scene, width: usize) -> Line<'a> {
     let mut items: Vec<(String, &str)> = Vec::new();
     let mut always = Vec::new();
     for binding in state.keymap.of(view).filter(|b| !b.footer.is_empty()) {
-        let key = match binding.name {
-            "down" => "↑↓".to_owned(),
-            "next-block" => "[ ]".to_owned(),
-            _ => binding.keys.first().map(|k| k.label()).unwrap_or_default(),
+        let Some(first) = binding.keys.first() else { continue };
+        let key = match binding.action {
+            Action::Down if binding.keys.contains(&Key { code: KeyCode::Down, ctrl: false }) => {
+                "↑↓".to_owned()
+            }
+            Action::Down => format!("{} {}", state.key(Action::Up), first.label()),
+            Action::NextBlock => format!("{} {}", state.key(Action::PreviousBlock), first.label()),
+            _ => first.label(),
         };
         let is_last =
             matches!(binding.name, "help" | "leave") || view != View::Overview && binding.name == "back";

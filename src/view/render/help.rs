@@ -2,23 +2,25 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::{Scene, page, span};
+use crate::view::command;
 use crate::view::keys::View;
 use crate::view::text;
+use crate::view::theme::Theme;
 
-fn name(view: View) -> &'static str {
-    match view {
-        View::Overview => "overview",
-        View::Lines => "lines",
-        View::Line => "one line",
-        View::Block => "one block",
-        View::Advice => "advice",
-        View::Messages => "messages",
-        View::Help => "help",
-    }
-}
+type Symbol = (&'static str, fn(&Theme) -> Style, &'static str);
+
+const SYMBOLS: [Symbol; 6] = [
+    ("■ BLOCKED", |t| t.blocked, "Microsoft refuses the source or the sender as such"),
+    ("▲ THROTTLED", |t| t.throttled, "it slows the source down; mail waits in the queue"),
+    ("◆ AUTH FAIL", |t| t.auth, "SPF, DKIM or DMARC of a sender domain fails"),
+    ("· cleared", |t| t.dim, "accepted again; silence alone never clears"),
+    ("99 % sure", |t| t.dim, "how sure by the share of refusals; stated: Microsoft says so itself"),
+    ("TREND", |t| t.dim, "the blocked share over the time shown; of a reply how often it came"),
+];
 
 /// ```text
 /// ╭ Keys of the overview ───────────────╮
@@ -31,43 +33,45 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usize) 
     let about = scene.state.screens.last().map_or(View::Overview, |s| s.about);
     let width = usize::from(area.width.saturating_sub(3));
     let wide = if width >= 44 { 14 } else { 8 };
-    let mut lines = Vec::new();
-    let mut entries: Vec<(String, &str)> = scene
+    let mut entries: Vec<(String, Style, String)> = scene
         .state
         .keymap
         .of(about)
         .filter(|b| !b.keys.is_empty())
-        .map(|b| (b.keys.iter().map(|k| k.label()).collect::<Vec<_>>().join(" "), b.help))
+        .map(|b| {
+            let keys: Vec<_> = b.keys.iter().map(|k| k.label()).collect();
+            (keys.join(" "), theme.key, b.help.to_owned())
+        })
         .collect();
     if about == View::Overview {
-        entries.push((
-            "mouse".into(),
-            "click selects, again opens; wheel scrolls; crumbs, tabs, headers; drag on the chart",
-        ));
-        entries.push(("S-mouse".into(), "the terminal's own selection"));
+        let mouse = "click selects, again opens; wheel scrolls; crumbs, tabs, headers; drag on the chart";
+        entries.push(("mouse".into(), theme.key, mouse.into()));
+        entries.push(("S-mouse".into(), theme.key, "the terminal's own selection".into()));
     }
-    for (keys, help) in entries {
-        for (i, part) in text::wrap(help, width.saturating_sub(wide + 2)).into_iter().enumerate() {
-            let keys = if i == 0 { text::left(&keys, wide) } else { " ".repeat(wide) };
-            lines.push(Line::from(vec![span(format!(" {keys} "), theme.key), span(part, theme.text)]));
-        }
-    }
+    let commands = command::with(scene.state, about)
+        .map(|(name, takes, help)| (format!(":{name}"), theme.key, format!("{takes}: {help}")));
+    entries.extend(commands);
     if about == View::Overview {
-        lines.push(Line::default());
-        for (symbol, style, meaning) in [
-            ("■ BLOCKED", theme.blocked, "Microsoft refuses the source or the sender as such"),
-            ("▲ THROTTLED", theme.throttled, "it slows the source down; mail waits in the queue"),
-            ("◆ AUTH FAIL", theme.auth, "SPF, DKIM or DMARC of a sender domain fails"),
-            ("· cleared", theme.dim, "accepted again; silence alone never clears"),
-            ("99 % sure", theme.dim, "how sure by the share of refusals; stated: Microsoft says so itself"),
-        ] {
-            let parts = text::wrap(meaning, width.saturating_sub(wide + 2));
-            for (i, part) in parts.into_iter().enumerate() {
-                let symbol = if i == 0 { text::left(symbol, wide) } else { " ".repeat(wide) };
-                lines.push(Line::from(vec![span(format!(" {symbol} "), style), span(part, theme.text)]));
-            }
+        entries.extend(SYMBOLS.map(|(symbol, style, meaning)| (symbol.into(), style(theme), meaning.into())));
+    }
+    let wanted = scene.state.find.to_lowercase();
+    let is_wanted = |text: &str| text.to_lowercase().contains(&wanted);
+    entries.retain(|(keys, _, help)| is_wanted(keys) || is_wanted(help));
+    let mut lines = Vec::new();
+    for (keys, style, help) in entries {
+        for (i, part) in text::wrap(&help, width.saturating_sub(wide + 2)).into_iter().enumerate() {
+            let keys = if i == 0 { text::left(&keys, wide) } else { " ".repeat(wide) };
+            lines.push(Line::from(vec![span(format!(" {keys} "), style), span(part, theme.text)]));
         }
     }
-    let title = Line::styled(format!(" Keys: {} ", name(about)), theme.title);
-    page(frame, area, title, &lines, scroll, scene)
+    if lines.is_empty() {
+        let words = format!(" no key with \"{}\"", text::clean_most(&scene.state.find, 64));
+        lines.push(Line::styled(text::fit(&words, width), theme.dim));
+    }
+    let mut title = vec![span(format!(" Keys: {} ", about.word()), theme.title)];
+    if !wanted.is_empty() {
+        let find = text::fit(&text::clean_most(&scene.state.find, 64), 24);
+        title.push(span(format!("with \"{find}\" "), theme.accent));
+    }
+    page(frame, area, Line::from(title), &lines, scroll, scene)
 }

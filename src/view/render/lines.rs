@@ -11,7 +11,9 @@ use regex::Regex;
 
 use super::{Scene, framed, page, panel, span, wrapped};
 use crate::engine::LogLine;
+use crate::microsoft;
 use crate::view::columns;
+use crate::view::keys::Action;
 use crate::view::text;
 use crate::view::theme::Theme;
 
@@ -98,10 +100,19 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
     }
     let (state, theme, list) = (scene.state, &scene.theme, scene.lines);
     let of = if state.lines_of.is_empty() { "everything" } else { &state.lines_of };
-    let count = if list.complete {
-        text::group(list.total)
-    } else {
+    let listed = list.lines.len() as u64;
+    // With the newer lines that are not listed here.
+    let total = if state.lines_until.is_empty() { list.total } else { state.lines_total.max(list.total) };
+    let before = if list.complete { total - list.total } else { 0 };
+    let count = if !list.complete {
         format!("{} so far, searching …", text::group(list.total))
+    } else if !state.lines_until.is_empty() {
+        let [first, last] = [before + 1, before + listed].map(text::group);
+        format!("{first} to {last} of {}", text::group(total))
+    } else if list.total > listed {
+        format!("the newest {} of {}", text::group(listed), text::group(total))
+    } else {
+        text::group(total)
     };
     let room = usize::from(area.width.saturating_sub(4));
     let mut block = framed(Line::from(vec![
@@ -110,7 +121,10 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         span(format!(": {count}, newest first "), theme.dim),
     ]));
     if !list.lines.is_empty() {
-        let place = format!(" {} of {} ", text::group(state.lines.at as u64 + 1), text::group(list.total));
+        let at = before + state.lines.at as u64 + 1;
+        let is_last = state.lines.at as u64 + 1 == listed;
+        let more = if is_last && list.complete && list.total > listed { " ↓ older lines, " } else { " " };
+        let place = format!("{more}{} of {} ", text::group(at), text::group(total));
         block = block.title_bottom(Line::styled(place, theme.dim).right_aligned());
     }
     if !state.search.is_empty() {
@@ -143,11 +157,14 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
                 Some(r) => columns::code(&r.reply_id, r.smtp_code, r.enhanced_code.as_deref()),
                 None => text::clean_most(&line.reply_id, 24),
             };
-            let place = text::clean_most(line.datacenter.as_deref().unwrap_or("·"), 24);
+            let place = line.datacenter.as_deref().unwrap_or("·");
+            // Of a machine the forest: the whole name stands in the line.
+            let forest = microsoft::datacenter(place.as_bytes()).forest;
+            let place = text::clean_most(forest.as_deref().unwrap_or(place), 24);
             let style = if line.is_refusal { theme.blocked } else { theme.dim };
             spans.push(span(text::left(&text::fit(&code, 9), 10), style));
-            spans.push(span(text::left(&text::fit(&place, 8), 9), theme.accent));
-            used += 19;
+            spans.push(span(text::left(&text::fit(&place, 9), 10), theme.accent));
+            used += 20;
         }
         let cells = usize::from(inner.width) - used.min(usize::from(inner.width));
         let content = cleaned(line, state.across + cells + AHEAD, scene);
@@ -215,7 +232,11 @@ pub(super) fn draw_one(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usi
         lines.push(Line::from(spans));
     }
     if line.text.len() > MOST_WHOLE {
-        let more = format!("… {} bytes in all; y copies the whole line", text::group(line.text.len() as u64));
+        let more = format!(
+            "… {} bytes in all; {} copies the whole line",
+            text::group(line.text.len() as u64),
+            state.key(Action::Copy)
+        );
         lines.extend(wrapped(&more, width, 1, theme.warning));
     }
     let path = text::clean_most(&line.path, 400);

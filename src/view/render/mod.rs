@@ -5,6 +5,7 @@ mod blocks;
 mod chart;
 mod detail;
 mod header;
+mod heat;
 mod help;
 mod lines;
 mod messages;
@@ -46,6 +47,9 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// A screen that is lower has a foot only while there is something to type or to say.
+const FOOTED: u16 = 6;
+
 /// Draws the whole screen. Gives how far the text in view can be scrolled, for the state to stay within.
 pub fn draw(frame: &mut Frame, scene: &Scene) -> usize {
     let state = scene.state;
@@ -73,6 +77,9 @@ pub fn draw(frame: &mut Frame, scene: &Scene) -> usize {
         header::footer(frame, sub.footer, scene);
     }
     popup::menu(frame, scene);
+    if area.height < FOOTED && (state.prompt.is_some() || state.notice.is_some()) {
+        header::footer(frame, Rect { y: area.height - 1, height: 1, ..area }, scene);
+    }
     end
 }
 
@@ -83,7 +90,11 @@ fn overview(frame: &mut Frame, scene: &Scene) {
     header::crumbs(frame, areas.crumbs, scene);
     header::news(frame, areas.news, scene);
     blocks::draw(frame, &areas, scene);
-    chart::draw(frame, &areas, scene);
+    if areas.heat {
+        heat::draw(frame, &areas, scene);
+    } else {
+        chart::draw(frame, &areas, scene);
+    }
     tables::draw(frame, areas.table, scene);
     advice::draw(frame, areas.advice, scene, 0, false);
     header::footer(frame, areas.footer, scene);
@@ -156,6 +167,14 @@ fn fitting<'a>(parts: Vec<(String, Style, u8)>, width: usize) -> Vec<Span<'a>> {
         spans.push(span(text::fit(&content, width), style));
     }
     spans
+}
+
+/// Fewer attempts than this, and a percentage says little.
+const FEW: u64 = 20;
+
+/// The style of a share of so many attempts: grey where they are few.
+fn share_style(attempts: u64, style: Style, theme: &Theme) -> Style {
+    if attempts < FEW { theme.dim } else { style }
 }
 
 fn has_focus(scene: &Scene, focus: Focus) -> bool {

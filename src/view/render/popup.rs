@@ -6,6 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Clear;
 
 use super::{Scene, framed, panel, span};
+use crate::view::layout;
 use crate::view::text;
 
 /// ```text
@@ -17,17 +18,13 @@ use crate::view::text;
 pub(super) fn menu(frame: &mut Frame, scene: &Scene) {
     let Some(menu) = &scene.state.menu else { return };
     let theme = &scene.theme;
-    let screen = frame.area();
-    let widest = menu.items.iter().map(|i| text::width(&i.label)).max().unwrap_or(0);
-    let width = (widest + 8).max(menu.title.len() + 6).min(usize::from(screen.width)) as u16;
-    let height = (menu.items.len() as u16 + 2).min(screen.height);
-    let area = Rect { x: (screen.width - width) / 2, y: (screen.height - height) / 2, width, height };
+    let area = layout::menu(scene.state.size, menu);
     frame.render_widget(Clear, area);
     frame.buffer_mut().set_style(area, theme.text);
     let title = Line::styled(format!(" {} ", menu.title), theme.title);
     let inner = panel(frame, area, framed(title), true, theme);
     let rows = usize::from(inner.height).max(1);
-    let top = (menu.at + 1).saturating_sub(rows);
+    let top = layout::menu_top(menu, inner.height);
     for (i, item) in menu.items.iter().enumerate().skip(top).take(rows) {
         let row = Rect { y: inner.y + (i - top) as u16, height: 1, ..inner }.intersection(inner);
         let label = text::left(&item.label, usize::from(inner.width).saturating_sub(4));

@@ -5,15 +5,17 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::{Scene, framed, has_focus, panel, span};
-use crate::aggregate::Status;
+use super::chart::LOWER;
+use super::{Scene, framed, has_focus, panel, share_style, span};
+use crate::aggregate::{SourceRow, Status, Trend};
 use crate::view::columns::{self, Column, Row, Tab};
 use crate::view::layout;
 use crate::view::state::Focus;
 use crate::view::text;
+use crate::view::theme::Theme;
 
-/// Fewer attempts than this, and a percentage says little.
-const FEW: u64 = 10;
+/// With less room, a source's name is left away beside its address, which must not look as if it went on.
+const LEAST_NAME: usize = 6;
 
 /// ```text
 /// ╭ 1 Sources ─ 2 Domains ─ 3 Datacenters ─ 4 Replies ──────────────────────────────╮
@@ -75,7 +77,17 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         let y = inner.y + 1 + shown as u16;
         for p in &placed {
             let w = usize::from(p.width);
-            let cell = row.cell(p.column, &state.clock);
+            if p.column == Column::Trend {
+                frame.render_widget(trend(row, theme), clip(inner, inner.x + p.x, y, p.width));
+                continue;
+            }
+            let mut cell = row.cell(p.column, &state.clock);
+            if let (Column::Name, Row::Source(SourceRow { source_ip: Some(ip), .. })) = (p.column, row)
+                && text::width(&cell) > w
+                && ip.len() + LEAST_NAME > w
+            {
+                cell.clone_from(ip);
+            }
             let cell = if p.column.is_number() { text::right(&cell, w) } else { text::left(&cell, w) };
             let x = inner.x + p.x;
             frame.render_widget(span(cell, style(row, p.column, scene)), clip(inner, x, y, p.width));
@@ -85,6 +97,26 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
             frame.buffer_mut().set_style(Rect { y, height: 1, ..frame_inside }, style);
         }
     }
+}
+
+/// The share that was blocked, part by part of the time; of a reply how often it came. Blank where nothing was tried.
+fn trend<'a>(row: Row, theme: &Theme) -> Line<'a> {
+    let trend = row.trend();
+    let most = trend.attempts.iter().copied().max().unwrap_or(0);
+    let part = |i: usize| {
+        let (attempts, blocked) = (u64::from(trend.attempts[i]), u64::from(trend.blocked[i]));
+        let (value, whole, style) = match row {
+            Row::Reply(_) => (attempts, u64::from(most), if blocked > 0 { theme.blocked } else { theme.bar }),
+            _ => (blocked, attempts, theme.blocked),
+        };
+        // The lowest step says that nothing was blocked: what was is seen. The highest would touch the row above.
+        match (attempts, value) {
+            (0, _) => span(" ", theme.dim),
+            (_, 0) => span(LOWER[1], theme.dim),
+            _ => span(LOWER[(value * 7).div_ceil(whole).clamp(2, 7) as usize], style),
+        }
+    };
+    Line::from((0..Trend::PARTS).map(part).collect::<Vec<_>>())
 }
 
 fn clip(inner: Rect, x: u16, y: u16, width: u16) -> Rect {
@@ -129,8 +161,9 @@ fn style(row: Row, column: Column, scene: &Scene) -> Style {
             Status::Clear => theme.text,
             status => of_status(status),
         },
-        Column::Share if row.number(Column::Attempts) < FEW || row.number(Column::Blocked) == 0 => theme.dim,
-        Column::Share | Column::Blocked if row.number(Column::Blocked) > 0 => theme.blocked,
+        Column::Share | Column::Blocked if row.number(Column::Blocked) == 0 => theme.dim,
+        Column::Share => share_style(row.number(Column::Attempts), theme.blocked, theme),
+        Column::Blocked => theme.blocked,
         Column::Throttled if row.number(column) > 0 => theme.throttled,
         c if c.is_number() && row.number(c) == 0 => theme.dim,
         Column::Name => theme.text,
