@@ -13,7 +13,7 @@ use common::{data, eopwatch, output, text};
 use eopwatch::aggregate::Filter;
 use eopwatch::attribute::SourceMap;
 use eopwatch::detect::{Onset, Settings};
-use eopwatch::engine::{Options, Run, Session};
+use eopwatch::engine::{Options, Prefilter, Run, Session};
 use eopwatch::record::Zone;
 use eopwatch::source::MmapChoice;
 use jiff::Timestamp;
@@ -114,6 +114,7 @@ fn options(path: &Path, threads: usize) -> Options {
         follow: true,
         look_twice: false,
         explains: false,
+        prefilter: Prefilter::Deliveries,
     }
 }
 
