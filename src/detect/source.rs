@@ -22,7 +22,7 @@ const RETRIES: usize = 8192;
 /// Kinds of reply of which the cause is remembered.
 const CAUSES: usize = 1024;
 /// Minutes of a place that are remembered: an hour before an event that was decided three hours after it began.
-const MINUTES: i64 = 240;
+const MINUTES: i32 = 240;
 /// Seconds of a slot of the volume's history.
 pub(super) const SLOT: i64 = 600;
 
@@ -61,18 +61,18 @@ impl Recent {
 /// Attempts at a place by the minute, of the last hours.
 #[derive(Clone, Debug, Default)]
 struct Minutes {
-    /// From when on it has been counted.
-    since: i64,
-    counts: VecDeque<(i64, u32)>,
+    /// The minute from which on it has been counted.
+    since: i32,
+    counts: VecDeque<(i32, u32)>,
 }
 
 impl Minutes {
     fn new(second: i64) -> Self {
-        Self { since: second.div_euclid(60), counts: VecDeque::new() }
+        Self { since: minute_of(second), counts: VecDeque::new() }
     }
 
     fn add(&mut self, second: i64, attempts: u32) {
-        let minute = second.div_euclid(60);
+        let minute = minute_of(second);
         while self.counts.front().is_some_and(|(m, _)| *m < minute - MINUTES) {
             self.counts.pop_front();
         }
@@ -83,7 +83,7 @@ impl Minutes {
     }
 
     /// Attempts in these minutes, and how many of the minutes are remembered.
-    fn between(&self, from: i64, until: i64) -> (u64, i64) {
+    fn between(&self, from: i32, until: i32) -> (u64, i32) {
         let from = from.max(self.since);
         let inside = self.counts.iter().filter(|(m, _)| (from..until).contains(m));
         (inside.map(|(_, n)| u64::from(*n)).sum(), (until - from).max(0))
@@ -158,6 +158,9 @@ pub(super) struct Slot {
 
 /// The state of one source.
 #[derive(Clone, Debug)]
+#[expect(
+    reason = "most sources never have an event, and one is large: room for four is wasted"
+)]
 pub(super) struct Source {
     pub(super) id: u32,
     first: Option<i64>,
@@ -842,9 +845,9 @@ impl Source {
         let mut minutes = Minutes::new(self.first.unwrap_or(second));
         // What came before is known by the hour.
         let before = self.passes.get(&place).filter(|_| is_many).map_or(0.0, |p| p.hour_before(second));
-        let minute = second.div_euclid(60);
+        let minute = minute_of(second);
         for at in 0..60 {
-            let until = |at: i64| (before * at as f64 / 60.0).round() as u32;
+            let until = |at: i32| (before * f64::from(at) / 60.0).round() as u32;
             let attempts = until(at + 1) - until(at);
             if attempts > 0 {
                 minutes.counts.push_back((minute - 60 + at, attempts));
@@ -856,9 +859,8 @@ impl Source {
 
     /// Attempts a minute at a place between two moments, as far as remembered.
     fn per_minute(&self, place: Place, from: i64, until: i64) -> Option<f64> {
-        let (attempts, minutes) =
-            self.minutes.get(&place)?.between(from.div_euclid(60), until.div_euclid(60));
-        (minutes > 0).then(|| attempts as f64 / minutes as f64)
+        let (attempts, minutes) = self.minutes.get(&place)?.between(minute_of(from), minute_of(until));
+        (minutes > 0).then(|| attempts as f64 / f64::from(minutes))
     }
 
     /// Attempts a minute inside an event.
@@ -867,6 +869,11 @@ impl Source {
         let minutes = (event.last_attempt - event.start) as f64 / 60.0;
         (minutes >= 1.0).then(|| event.during.attempts as f64 / minutes)
     }
+}
+
+/// Since 1970; no stamp that is read lies outside of it.
+fn minute_of(second: i64) -> i32 {
+    second.div_euclid(60) as i32
 }
 
 /// Whether a part of this place must be refused for long: a forest has many front ends, each with a list of its own.

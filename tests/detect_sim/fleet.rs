@@ -7,8 +7,7 @@ use crate::mail::{BEGIN, DAY, Decoy, Episode, HOUR, Kind, Plan, Random, decoys};
 use crate::rules::Plain;
 
 const DAYS: i64 = 9;
-/// Seconds of a slot in which other providers' replies are counted.
-const SLOT: i64 = 600;
+const SLOT: i64 = OtherProviders::SLOT;
 
 /// What happens, and to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +60,7 @@ fn fleet(seed: u64, story: Story) -> Fleet {
     };
     let share = if kind == Kind::Full { 1.0 } else { r.between(0.5, 0.9) };
     let mut observations = Vec::new();
-    let mut others = Vec::new();
+    let mut others = OtherProviders::default();
     for source in 1..=sources {
         let volume = 200.0 * 30_f64.powf(r.unit());
         let hit = match story {
@@ -84,10 +83,10 @@ fn fleet(seed: u64, story: Story) -> Fleet {
             let attempts = (volume / 144.0 + r.unit()) as u64;
             let refuses = if story == Story::BadMail && slot >= begin / SLOT { 0.6 } else { 0.03 };
             let accepted = (0..attempts).filter(|_| !r.chance(refuses)).count() as u64;
-            others.push((Some(source), slot, attempts, accepted));
+            others.add(Some(source), slot, attempts, accepted);
         }
     }
-    Fleet { observations, others: OtherProviders::new(SLOT, others.into_iter()) }
+    Fleet { observations, others }
 }
 
 #[test]
