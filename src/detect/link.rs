@@ -13,8 +13,9 @@ use crate::microsoft::Platform;
 use super::event::{Event, Place};
 use super::onset::{Family, Reading};
 use super::peers::{AFTER, Around, Known, Peers, SLOTS_A_DAY, Went, slots, volume};
-use super::source::{SLOT, Source};
+use super::source::Source;
 use super::trial::Names;
+use super::volume::SLOT;
 use super::{Detector, HISTORY};
 
 const DAY: i64 = 86_400;

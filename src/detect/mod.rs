@@ -5,6 +5,7 @@
 //! ([`content_order`]), so the same attempts give the same events however they were read. The method stands
 //! in `docs/detection.md`.
 
+mod alarm;
 mod event;
 mod explain;
 mod key;
@@ -14,6 +15,7 @@ mod peers;
 mod resolve;
 mod source;
 mod trial;
+mod volume;
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,9 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 
 use crate::microsoft::Platform;
 
-use super::source::{SLOT, Slot, Source};
+use super::source::Source;
 use super::trial::{Names, SourceNames};
+use super::volume::{SLOT, Slot};
 
 /// No more sources are compared: those that were seen first. It bounds the work on any input.
 const COMPARED: usize = 2048;

@@ -7,10 +7,11 @@ use foldhash::fast::FixedState;
 use crate::microsoft::{Platform, Signal};
 
 use super::event::{Attempts, Effect, Event, Place};
-use super::explain::{Came, Finding, Gain, Trace};
-use super::key::{Alarm, Counts, Excursion, Key, Level, Step, Wait};
+use super::explain::Trace;
+use super::key::{Alarm, Counts, Key, Level, Step};
 use super::onset::Family;
 use super::trial::{Observation, Trial, group};
+use super::volume::{Minutes, Passes, Recent, SLOT, Slot, minute_of};
 use super::{Change, ChangeKind, Settings};
 
 type Map<K, V> = std::collections::HashMap<K, V, FixedState>;
@@ -21,169 +22,32 @@ const WEEK: i64 = 7 * DAY;
 const RETRIES: usize = 8192;
 /// Kinds of reply of which the cause is remembered.
 const CAUSES: usize = 1024;
-/// Minutes of a place that are remembered: an hour before an event that was decided three hours after it began.
-const MINUTES: i32 = 240;
-/// Seconds of a slot of the volume's history.
-pub(super) const SLOT: i64 = 600;
-
-/// Counts of the last day, by the hour.
-#[derive(Clone, Debug, Default)]
-struct Recent {
-    hours: VecDeque<(i64, Attempts)>,
-}
-
-impl Recent {
-    fn add(&mut self, second: i64, attempts: u64, refused: u64) {
-        let hour = second.div_euclid(3600);
-        while self.hours.front().is_some_and(|(h, _)| *h < hour - 27) {
-            self.hours.pop_front();
-        }
-        match self.hours.back_mut() {
-            Some((h, counts)) if *h == hour => {
-                counts.attempts += attempts;
-                counts.refused += refused;
-            }
-            _ => self.hours.push_back((hour, Attempts { attempts, refused })),
-        }
-    }
-
-    fn day_before(&self, second: i64) -> Attempts {
-        let hour = second.div_euclid(3600);
-        let mut sum = Attempts::default();
-        for (_, counts) in self.hours.iter().filter(|(h, _)| (hour - 24..=hour).contains(h)) {
-            sum.attempts += counts.attempts;
-            sum.refused += counts.refused;
-        }
-        sum
-    }
-}
-
-/// Attempts at a place by the minute, of the last hours.
-#[derive(Clone, Debug, Default)]
-struct Minutes {
-    /// The minute from which on it has been counted.
-    since: i32,
-    counts: VecDeque<(i32, u32)>,
-}
-
-impl Minutes {
-    fn new(second: i64) -> Self {
-        Self { since: minute_of(second), counts: VecDeque::new() }
-    }
-
-    fn add(&mut self, second: i64, attempts: u32) {
-        let minute = minute_of(second);
-        while self.counts.front().is_some_and(|(m, _)| *m < minute - MINUTES) {
-            self.counts.pop_front();
-        }
-        match self.counts.back_mut() {
-            Some((last, count)) if *last == minute => *count += attempts,
-            _ => self.counts.push_back((minute, attempts)),
-        }
-    }
-
-    /// Attempts in these minutes, and how many of the minutes are remembered.
-    fn between(&self, from: i32, until: i32) -> (u64, i32) {
-        let from = from.max(self.since);
-        let inside = self.counts.iter().filter(|(m, _)| (from..until).contains(m));
-        (inside.map(|(_, n)| u64::from(*n)).sum(), (until - from).max(0))
-    }
-}
-
-/// Passes of a place, before it has a key.
-#[derive(Clone, Copy, Debug, Default)]
-struct Passes {
-    n: u32,
-    day: i32,
-    today: u32,
-    yesterday: u32,
-    hour: i32,
-    /// Attempts in this hour and in the one before.
-    this_hour: u32,
-    last_hour: u32,
-}
-
-impl Passes {
-    fn add(&mut self, second: i64, attempts: u32) {
-        let hour = second.div_euclid(3600) as i32;
-        if hour != self.hour {
-            self.last_hour = if hour == self.hour + 1 { self.this_hour } else { 0 };
-            self.this_hour = 0;
-            self.hour = hour;
-        }
-        self.this_hour = self.this_hour.saturating_add(attempts);
-        let day = second.div_euclid(DAY) as i32;
-        if day != self.day {
-            self.yesterday = if day == self.day + 1 { self.today } else { 0 };
-            self.today = 0;
-            self.day = day;
-        }
-        self.n = self.n.saturating_add(1);
-        self.today = self.today.saturating_add(attempts);
-    }
-
-    /// About how many attempts in the 60 minutes before: the last hour's share of them is taken as even.
-    fn hour_before(&self, second: i64) -> f64 {
-        let left = 1.0 - second.rem_euclid(3600) as f64 / 3600.0;
-        let (this, last) = match second.div_euclid(3600) - i64::from(self.hour) {
-            0 => (self.this_hour, self.last_hour),
-            1 => (0, self.this_hour),
-            _ => (0, 0),
-        };
-        f64::from(this) + f64::from(last) * left
-    }
-
-    /// About how many in the 24 hours before: yesterday's share of them is taken as even.
-    fn day_before(&self, second: i64) -> u64 {
-        let left = 1.0 - second.rem_euclid(DAY) as f64 / DAY as f64;
-        let (today, yesterday) = match second.div_euclid(DAY) - i64::from(self.day) {
-            0 => (self.today, self.yesterday),
-            1 => (0, self.today),
-            _ => (0, 0),
-        };
-        u64::from(today) + (f64::from(yesterday) * left).round() as u64
-    }
-}
-
-/// What one platform saw in ten minutes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Slot {
-    pub(super) slot: i64,
-    pub(super) platform: Option<Platform>,
-    pub(super) attempts: u32,
-    pub(super) passed: u32,
-    /// At recipients that do not exist.
-    pub(super) unknown: u32,
-}
 
 /// The state of one source.
 #[derive(Clone, Debug)]
-#[expect(
-    reason = "most sources never have an event, and one is large: room for four is wasted"
-)]
 pub(super) struct Source {
     pub(super) id: u32,
-    first: Option<i64>,
-    newest: Option<i64>,
-    trials: f64,
-    pending: Vec<Observation>,
-    passes: Map<Place, Passes>,
-    keys: Map<(Family, Place), Key>,
+    pub(super) first: Option<i64>,
+    pub(super) newest: Option<i64>,
+    pub(super) trials: f64,
+    pub(super) pending: Vec<Observation>,
+    pub(super) passes: Map<Place, Passes>,
+    pub(super) keys: Map<(Family, Place), Key>,
     /// Baselines of keys unused for a week.
-    folded: Map<(Family, Place), (f32, f32)>,
-    fold_at: usize,
+    pub(super) folded: Map<(Family, Place), (f32, f32)>,
+    pub(super) fold_at: usize,
     /// Trials and refusals per series and platform, ever.
-    running: Map<(Family, Platform), Counts>,
-    recent: Map<(Family, Place), Recent>,
-    deferrals: Map<u64, (u8, bool)>,
-    deferred_order: VecDeque<u64>,
+    pub(super) running: Map<(Family, Platform), Counts>,
+    pub(super) recent: Map<(Family, Place), Recent>,
+    pub(super) deferrals: Map<u64, (u8, bool)>,
+    pub(super) deferred_order: VecDeque<u64>,
     /// By reply, the list behind it.
-    causes: Map<u32, u32>,
+    pub(super) causes: Map<u32, u32>,
     pub(super) history: Vec<Slot>,
     /// Of platforms and forests from the beginning, of the many domains once they were refused.
-    minutes: Map<Place, Minutes>,
+    pub(super) minutes: Map<Place, Minutes>,
     pub(super) events: Vec<Event>,
-    active: Vec<usize>,
+    pub(super) active: Vec<usize>,
     pub(super) changes: Vec<Change>,
     /// Only where an event is to be explained.
     pub(super) trace: Option<Box<Trace>>,
@@ -477,7 +341,7 @@ impl Source {
         }
     }
 
-    fn level(&self, family: Family, place: Place, now: i64, settings: &Settings) -> Level {
+    pub(super) fn level(&self, family: Family, place: Place, now: i64, settings: &Settings) -> Level {
         Level {
             floor: floor(family),
             threshold: self.threshold(now, settings),
@@ -491,7 +355,7 @@ impl Source {
         (3.0 * self.trials_a_day(now) / settings.alpha).ln()
     }
 
-    fn trials_a_day(&self, now: i64) -> f64 {
+    pub(super) fn trials_a_day(&self, now: i64) -> f64 {
         let days = (now - self.first.unwrap_or(now)) as f64 / DAY as f64;
         (self.trials / days.max(1.0)).max(20.0)
     }
@@ -537,7 +401,7 @@ impl Source {
     }
 
     /// What has become an event is no baseline.
-    fn forget(&mut self, family: Family, platform: Platform) {
+    pub(super) fn forget(&mut self, family: Family, platform: Platform) {
         for ((of, place), key) in &mut self.keys {
             if *of == family && place.platform() == platform {
                 key.forget();
@@ -546,7 +410,7 @@ impl Source {
     }
 
     /// A line of a live run, with what is known at this moment.
-    fn tell(&mut self, kind: ChangeKind, at: i64, event: usize) {
+    pub(super) fn tell(&mut self, kind: ChangeKind, at: i64, event: usize) {
         let after = self.per_minute_after(event);
         self.events[event].audit(after, at);
         if self.changes.is_empty() {
@@ -583,225 +447,6 @@ impl Source {
         event.make_stated();
         event.during = Attempts::default();
         self.begin(event, trial);
-    }
-
-    fn begin(&mut self, mut event: Event, trial: &Trial) {
-        let place = event.scope.0[0];
-        if event.basis == super::onset::Basis::Stated {
-            event.account(trial, true);
-        } else {
-            let waiting = event.during.refused.saturating_sub(event.lost);
-            event.deferred = waiting.min(event.counts.k as u64);
-        }
-        event.before =
-            self.recent.get(&(event.family, place)).map(|r| r.day_before(event.start)).unwrap_or_default();
-        let inside =
-            if event.basis == super::onset::Basis::Stated { Attempts::default() } else { event.during };
-        event.before.attempts = event.before.attempts.saturating_sub(inside.attempts);
-        event.before.refused = event.before.refused.saturating_sub(inside.refused);
-        event.per_minute_before = self.per_minute(place, event.start - 3600, event.start);
-        if self.events.is_empty() {
-            // Most sources never have a second one.
-            self.events.reserve_exact(1);
-        }
-        self.events.push(event);
-        let at = self.events.len() - 1;
-        self.active.push(at);
-        self.tell(ChangeKind::Onset, trial.of.second, at);
-    }
-
-    /// Finds the narrowest scope that explains an alarm; then it is a new event, or an active one grows.
-    fn alarm(&mut self, family: Family, place: Place, alarm: &Alarm, trial: &Trial, settings: &Settings) {
-        let platform = place.platform();
-        if family == Family::Throttle && self.is_one_tenant(place, alarm, settings) {
-            return;
-        }
-        let (scope, gains) = self.scope_of(family, place);
-        if scope != place && self.is_part_of_a_forest(family, scope, trial.of.second, settings) {
-            return;
-        }
-        let trials_a_day = self.trials_a_day(trial.of.second);
-        let running = trials_a_day * 3.0;
-        let ratio = (alarm.evidence.exp() / running).max(1.0);
-        let confidence = (1.0 - 1.0 / ratio).clamp(0.0, 0.9999);
-        let Some(key) = self.keys.get(&(family, place)) else { return };
-        let Some(excursion) = key.excursion.as_deref() else { return };
-        // Another scope counts from its own start.
-        let own = (scope != place).then(|| self.excursion(family, scope)).flatten();
-        let (start, of_scope) = own.map_or((alarm.start, excursion), |own| (own.change_point(), own));
-        let began = Alarm { start, ..*alarm };
-        let mut event = Event::new(self.id, family, scope, &began, of_scope, trial.of.second, confidence);
-        let finding = self.trace.is_some().then(|| Finding {
-            family,
-            place,
-            scope,
-            at: trial.of.second,
-            alarm: *alarm,
-            baseline: key.baseline,
-            floor: floor(family),
-            excursion: excursion.clone(),
-            trials_a_day,
-            gains,
-        });
-        self.seed_places(&mut event, platform);
-        let stated = self.active.iter().copied().find(|at| {
-            let e = &self.events[*at];
-            e.family == family && e.basis == super::onset::Basis::Stated && e.scope.has_platform(platform)
-        });
-        if let Some(at) = stated {
-            self.forget(family, platform);
-            self.events[at].agree(confidence);
-            self.write_down(at, Came::Agreed, finding);
-            self.tell(ChangeKind::Scope, trial.of.second, at);
-            return;
-        }
-        let same = self.active.iter().copied().find(|at| {
-            let e = &self.events[*at];
-            e.family == family && family != Family::Auth && e.scope.has_platform(platform)
-        });
-        let cause = self.cause(&event);
-        let related = same.or_else(|| {
-            self.active.iter().copied().find(|at| {
-                let e = &self.events[*at];
-                e.family == family && family != Family::Auth && cause.is_some() && self.cause(e) == cause
-            })
-        });
-        if family == Family::Auth {
-            if let Some(key) = self.keys.get_mut(&(family, place)) {
-                key.forget();
-            }
-        } else {
-            self.forget(family, platform);
-        }
-        let Some(at) = related else {
-            self.begin(event, trial);
-            self.write_down(self.events.len() - 1, Came::Began, finding);
-            return;
-        };
-        let active = &mut self.events[at];
-        if active.scope.absorb(scope) {
-            active.during.attempts += event.during.attempts;
-            active.during.refused += event.during.refused;
-            active.lost += event.lost;
-            active.deferred += event.during.refused.saturating_sub(event.lost);
-            active.last_refused = trial.of.second;
-            active.last_attempt = trial.of.second;
-            for tally in event.places {
-                if !active.places.iter().any(|t| t.place == tally.place) {
-                    active.seed(
-                        tally.place,
-                        Counts { n: tally.trials as f64, k: tally.refusals as f64 },
-                        tally.first_refused,
-                        tally.last_refused,
-                    );
-                }
-            }
-            self.tell(ChangeKind::Scope, trial.of.second, at);
-            self.write_down(at, Came::Joined, finding);
-        }
-    }
-
-    /// The most frequent cause of an event's refusals: (a list, or a reply; which). Where two are equally frequent, none
-    /// is the cause.
-    fn cause(&self, event: &Event) -> Option<(bool, u32)> {
-        let mut sums: Vec<((bool, u32), u64)> = Vec::new();
-        for (reply, count) in &event.replies {
-            let cause = self.causes.get(reply).map_or((false, *reply), |list| (true, *list));
-            match sums.iter_mut().find(|(of, _)| *of == cause) {
-                Some((_, sum)) => *sum += count,
-                None => sums.push((cause, *count)),
-            }
-        }
-        let most = sums.iter().map(|(_, n)| *n).max()?;
-        let mut of = sums.iter().filter(|(_, n)| *n == most);
-        let first = of.next()?.0;
-        of.next().is_none().then_some(first)
-    }
-
-    fn write_down(&mut self, event: usize, came: Came, finding: Option<Finding>) {
-        if let (Some(trace), Some(finding)) = (&mut self.trace, finding) {
-            trace.found(event, came, finding);
-        }
-    }
-
-    fn excursion(&self, family: Family, place: Place) -> Option<&Excursion> {
-        self.keys.get(&(family, place))?.excursion.as_deref()
-    }
-
-    /// Too few messages, nearly all to one tenant; the alarm comes again with the next one.
-    fn is_one_tenant(&self, place: Place, alarm: &Alarm, settings: &Settings) -> bool {
-        let Some(all) = self.excursion(Family::Throttle, place) else { return false };
-        // What was refused before the likeliest start is another story.
-        let since = all.counts.k - alarm.start.k;
-        let few = |k: f64| k >= 0.9 * since && since < settings.tenant_messages;
-        match place {
-            Place::Domain(_) => few(since),
-            Place::Platform(Platform::M365) => self.keys.iter().any(|((family, p), key)| {
-                *family == Family::Throttle
-                    && matches!(p, Place::Domain(_))
-                    && key.excursion.as_deref().is_some_and(|e| few(e.counts.k))
-            }),
-            _ => false,
-        }
-    }
-
-    /// An alarm of the platform that one forest explains, while that forest's own alarm has still to last.
-    fn is_part_of_a_forest(&self, family: Family, scope: Place, now: i64, settings: &Settings) -> bool {
-        let level = self.level(family, scope, now, settings);
-        self.excursion(family, scope).is_some_and(|e| e.wait(level) == Wait::Part && !e.is_patient())
-    }
-
-    fn seed_places(&self, event: &mut Event, platform: Platform) {
-        let family = event.family;
-        let mut found: Vec<(Place, Counts, i64, i64)> = self
-            .keys
-            .iter()
-            .filter(|((of, p), _)| {
-                *of == family && p.platform() == platform && !matches!(p, Place::Platform(_))
-            })
-            .filter_map(|((_, p), key)| {
-                let excursion = key.excursion.as_deref()?;
-                let start = excursion.start().second.max(event.start);
-                Some((*p, excursion.counts, start, key.last.max(start)))
-            })
-            .collect();
-        // The most refused are kept. Ties are cut by time, which is content.
-        found.sort_by(|a, b| b.1.k.total_cmp(&a.1.k).then(a.2.cmp(&b.2)).then(a.3.cmp(&b.3)));
-        for (place, counts, first, last) in found {
-            event.seed(place, counts, first, last);
-        }
-    }
-
-    /// The narrowest place that explains an alarm, and the places that were weighed.
-    fn scope_of(&self, family: Family, place: Place) -> (Place, Vec<Gain>) {
-        let platform = place.platform();
-        let whole = Place::Platform(platform);
-        let excursion = |place| self.excursion(family, place);
-        let gain = match place {
-            Place::Sender(_) => return (place, Vec::new()),
-            Place::Forest(_) | Place::Domain(_) => excursion(place).map(|inside| {
-                let now = self.running.get(&(family, platform)).copied().unwrap_or_default();
-                let outside = now.minus(inside.platform_before).minus(inside.counts);
-                Gain { place, inside: inside.counts, outside, p0: inside.p0 }
-            }),
-            // With 70 % of the refusals there is hardly more than one.
-            Place::Platform(_) => excursion(whole).and_then(|all| {
-                self.keys
-                    .iter()
-                    .filter(|((of, p), _)| *of == family && p.platform() == platform && *p != whole)
-                    .filter_map(|((_, p), key)| Some((*p, key.excursion.as_deref()?.counts)))
-                    .filter(|(_, inside)| inside.k >= 0.7 * all.counts.k)
-                    .map(|(place, inside)| Gain {
-                        place,
-                        inside,
-                        outside: all.counts.minus(inside),
-                        p0: all.p0,
-                    })
-                    .max_by(|a, b| a.value().total_cmp(&b.value()))
-            }),
-        };
-        let scope = gain.filter(|gain| gain.value() > 2.0).map_or(whole, |gain| gain.place);
-        (scope, gain.into_iter().collect())
     }
 
     fn remember_volume(&mut self, trial: &Trial) {
@@ -858,22 +503,17 @@ impl Source {
     }
 
     /// Attempts a minute at a place between two moments, as far as remembered.
-    fn per_minute(&self, place: Place, from: i64, until: i64) -> Option<f64> {
+    pub(super) fn per_minute(&self, place: Place, from: i64, until: i64) -> Option<f64> {
         let (attempts, minutes) = self.minutes.get(&place)?.between(minute_of(from), minute_of(until));
         (minutes > 0).then(|| attempts as f64 / f64::from(minutes))
     }
 
     /// Attempts a minute inside an event.
-    fn per_minute_after(&self, at: usize) -> Option<f64> {
+    pub(super) fn per_minute_after(&self, at: usize) -> Option<f64> {
         let event = &self.events[at];
         let minutes = (event.last_attempt - event.start) as f64 / 60.0;
         (minutes >= 1.0).then(|| event.during.attempts as f64 / minutes)
     }
-}
-
-/// Since 1970; no stamp that is read lies outside of it.
-fn minute_of(second: i64) -> i32 {
-    second.div_euclid(60) as i32
 }
 
 /// Whether a part of this place must be refused for long: a forest has many front ends, each with a list of its own.
@@ -882,7 +522,7 @@ fn waits_for_part(family: Family, place: Place) -> bool {
 }
 
 /// The least share of refusals that counts as usual.
-fn floor(family: Family) -> f64 {
+pub(super) fn floor(family: Family) -> f64 {
     if family == Family::Block { 0.002 } else { 0.005 }
 }
 
