@@ -114,7 +114,7 @@ fn options(path: &Path, threads: usize) -> Options {
         follow: true,
         look_twice: false,
         explains: false,
-        prefilter: Prefilter::Messages,
+        prefilter: Prefilter::Deliveries,
     }
 }
 

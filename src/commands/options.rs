@@ -53,7 +53,6 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         clear_after: knobs.clear_after_minutes.map_or(default.clear_after, |m| (m * 60.0) as i64),
         ..default
     };
-    let by_sender = !filter.sender_domain.is_empty();
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
         paths: args.paths.clone(),
@@ -70,12 +69,7 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         follow,
         look_twice: false,
         explains: false,
-        prefilter: match args.no_prefilter {
-            true => Prefilter::Off,
-            // What comes later may ask for what came before.
-            false if follow || by_sender => Prefilter::Messages,
-            false => Prefilter::Deliveries,
-        },
+        prefilter: if args.no_prefilter { Prefilter::Off } else { Prefilter::Deliveries },
     })
 }
 

@@ -69,11 +69,17 @@ impl Evidence {
                 self.last = Some(last);
             }
             if self.samples.len() < CLOCK_SAMPLES {
-                let more = read_at(&file, head.len() as u64, CLOCK_SEARCH)?;
-                self.samples_in(format, &more, false);
+                // Chunk by chunk: mostly a few will do.
+                let from = head.len() as u64;
+                let span = FileSpan { start: from, end: (from + CLOCK_SEARCH as u64).min(size) };
+                let mut search =
+                    Search { evidence: self, format, left: CLOCK_SEARCH, enough: 2 * CLOCK_SAMPLES };
+                if span.start < span.end {
+                    span.read(&file, false, &mut search)?;
+                }
             }
         } else {
-            let mut search = Search { evidence: self, format, left: CLOCK_SEARCH };
+            let mut search = Search { evidence: self, format, left: CLOCK_SEARCH, enough: CLOCK_SAMPLES };
             let (_, stream) = open_stream(file)?;
             // A broken archive is told by the scan itself.
             let _ = Chunks::new(stream).run(&mut search);
@@ -100,18 +106,19 @@ impl Evidence {
     }
 }
 
-/// Looks for samples in a compressed stream, up to a bound.
+/// Looks for samples in what is read, up to a bound.
 struct Search<'s> {
     evidence: &'s mut Evidence,
     format: &'static dyn Format,
     left: usize,
+    enough: usize,
 }
 
 impl ChunkSink for Search<'_> {
     fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
         self.evidence.samples_in(self.format, chunk.bytes, true);
         self.left = self.left.saturating_sub(chunk.bytes.len());
-        self.left > 0 && self.evidence.samples.len() < CLOCK_SAMPLES
+        self.left > 0 && self.evidence.samples.len() < self.enough
     }
     fn oversized(&mut self, _: u64, _: &[u8]) {}
 }

@@ -11,14 +11,14 @@ use crate::attribute::{self, SourceMap};
 use crate::memo::Memo;
 use crate::microsoft::{self, Class, Owner, Platform, Signal};
 use crate::record::{
-    Answer, Attempt, Clock, Format, Line, Outcome, Reader, Record, Seen, Stamper, Time, domain_of,
+    Answer, Attempt, Clock, Elsewhere, Format, Line, Outcome, Reader, Record, Seen, Stamper, Time, domain_of,
 };
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
 use crate::text::{escape_controls, lower};
 
 use super::clock::answered_at;
-use super::judge::{Judged, answering_host, judge_by};
+use super::judge::{Judged, answering_host, is_elsewhere, judge_by};
 use super::look_back::{LookBack, scanner};
 use super::options::Prefilter;
 use super::others::{Other, Others};
@@ -261,6 +261,7 @@ pub struct Worker<'e> {
     /// Likewise, where not all lines that tell senders are read.
     look_back: Option<LookBack>,
     owners: Memo<Owner>,
+    headers: Memo<u32>,
     sources: Cache,
     domains: Cache,
     senders: Cache,
@@ -285,6 +286,7 @@ impl<'e> Worker<'e> {
             left: Left::new(context.inputs),
             look_back: None,
             owners: Memo::default(),
+            headers: Memo::default(),
             sources: Cache::default(),
             domains: Cache::default(),
             senders: Cache::default(),
@@ -360,6 +362,25 @@ impl<'e> Worker<'e> {
             }
             Record::Queued { .. } | Record::Irrelevant | Record::Malformed { .. } => {}
         }
+    }
+
+    /// The same as [`Self::record`] of what was delivered elsewhere.
+    fn elsewhere(&mut self, stats: &mut InputStats, found: &Elsewhere<'_>) {
+        let Elsewhere { time, host, source_name, header } = *found;
+        if !self.context.filter.holds_time(Some(time)) {
+            return;
+        }
+        stats.seen.delivered += 1;
+        stats.seen.sourceless += 1;
+        if let Some(told) = self.context.told {
+            told.add(None);
+        }
+        stats.other_attempts += 1;
+        let Ok(second) = u32::try_from(time.seconds) else { return };
+        let Self { headers, sources, scratch, context, .. } = self;
+        let source =
+            headers.get(header, || source_id(sources, scratch, context, host, Some(source_name), None));
+        self.others.add(Other { source, second, is_delivered: true });
     }
 
     fn whose(&mut self, input: u32, offset: u64, before: &[u8], attempt: &Attempt<'_>) -> Whose {
@@ -479,17 +500,9 @@ impl<'e> Worker<'e> {
     }
 
     fn source_id(&mut self, attempt: &Attempt<'_>) -> u32 {
-        self.scratch.clear();
-        for part in [attempt.host, attempt.source_name] {
-            self.scratch.push(u8::from(part.is_some()));
-            self.scratch.extend_from_slice(part.unwrap_or_default());
-            self.scratch.push(0);
-        }
-        push_ip(&mut self.scratch, attempt.source_ip);
-        self.sources.id(&self.scratch, || {
-            let key = source_key(attempt, self.context.map);
-            self.context.names.lock().sources.id(key)
-        })
+        let Self { sources, scratch, context, .. } = self;
+        let Attempt { host, source_name, source_ip, .. } = *attempt;
+        source_id(sources, scratch, context, host, source_name, source_ip)
     }
 
     fn verdict_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
@@ -526,10 +539,34 @@ impl<'e> Worker<'e> {
 
 /// Who sent, as the log and the map tell it.
 pub fn source_key(attempt: &Attempt<'_>, map: &SourceMap) -> SourceKey {
-    let host = attempt.host.map(text);
-    let name = attempt.source_name.map(text);
-    let found = attribute::identify(attempt.source_ip, host.as_deref(), name.as_deref(), map);
+    source_of(attempt.host, attempt.source_name, attempt.source_ip, map)
+}
+
+fn source_of(host: Option<&[u8]>, name: Option<&[u8]>, ip: Option<IpAddr>, map: &SourceMap) -> SourceKey {
+    let (host, name) = (host.map(text), name.map(text));
+    let found = attribute::identify(ip, host.as_deref(), name.as_deref(), map);
     SourceKey { ip: found.ip, evidence: found.evidence, host, name }
+}
+
+fn source_id(
+    ids: &mut Cache,
+    scratch: &mut Vec<u8>,
+    context: &Context<'_>,
+    host: Option<&[u8]>,
+    name: Option<&[u8]>,
+    ip: Option<IpAddr>,
+) -> u32 {
+    scratch.clear();
+    for part in [host, name] {
+        scratch.push(u8::from(part.is_some()));
+        scratch.extend_from_slice(part.unwrap_or_default());
+        scratch.push(0);
+    }
+    push_ip(scratch, ip);
+    ids.id(scratch, || {
+        let source = source_of(host, name, ip, context.map);
+        context.names.lock().sources.id(source)
+    })
 }
 
 /// Datacenter of a host tag, or of a relay's reverse name (which is no datacenter host).
@@ -569,6 +606,8 @@ pub struct Task<'w, 'e> {
     scanner: Scanner,
     reader: Box<dyn Reader + Send>,
     edges: Stamper,
+    /// What went elsewhere is not read in full: nothing of the input is left out, and it is not the slow way.
+    glances: bool,
     /// Called between chunks; returns whether to go on.
     between: &'w mut dyn FnMut(u64) -> bool,
 }
@@ -582,6 +621,8 @@ impl<'w, 'e> Task<'w, 'e> {
         between: &'w mut dyn FnMut(u64) -> bool,
     ) -> Self {
         let prefilter = worker.context.prefilter[input as usize];
+        let left_out = worker.context.left_out.get(input as usize);
+        let glances = prefilter != Prefilter::Off && left_out.is_none_or(Vec::is_empty);
         worker.look_back = (prefilter == Prefilter::Deliveries).then(|| LookBack::new(format, clock));
         Self {
             worker,
@@ -591,6 +632,7 @@ impl<'w, 'e> Task<'w, 'e> {
             scanner: scanner(format, prefilter),
             reader: format.reader(clock),
             edges: Stamper::new(clock),
+            glances,
             between,
         }
     }
@@ -647,12 +689,17 @@ impl<'w, 'e> Task<'w, 'e> {
 impl ChunkSink for Task<'_, '_> {
     fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
         self.range(chunk);
-        let Self { worker, stats, input, scanner, reader, .. } = self;
+        let Self { worker, stats, input, scanner, reader, glances, .. } = self;
         let mut candidates = 0;
         let scanned = scanner.scan(chunk, |offset, bytes| {
             candidates += 1;
             let mut kind = None;
             worker.look_for_copies(*input, offset, bytes);
+            if *glances && let Some(found) = reader.elsewhere(bytes, &is_elsewhere) {
+                worker.elsewhere(stats, &found);
+                stats.parsed += 1;
+                return;
+            }
             reader.line(Line { bytes, offset }, &mut |at, record| {
                 if worker.is_left_out(*input, at) {
                     return;

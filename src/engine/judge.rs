@@ -22,6 +22,11 @@ pub struct Judged<'a> {
 /// Handing in mail for a user's own account (RFC 6409) is no delivery to Microsoft.
 const SUBMISSION: u16 = 587;
 
+/// Whether the relay alone says that [`judge`] has nothing to say.
+pub fn is_elsewhere(relay_host: &[u8], relay_ip: IpAddr, relay_port: Option<u16>) -> bool {
+    relay_port == Some(SUBMISSION) || microsoft::is_elsewhere(relay_host, relay_ip)
+}
+
 /// `None` for another provider's mail.
 pub fn judge<'a>(attempt: &Attempt<'a>) -> Option<Judged<'a>> {
     judge_by(attempt, microsoft::owner(attempt.relay_host))

@@ -114,8 +114,11 @@ impl Run {
         // What is told at the end, and what cannot be read again, has no order on the way.
         let is_pipe = |input: &Prepared| matches!(input.location, Location::Stream(_));
         let holds = told.is_some() || inputs.iter().any(is_pipe);
-        // The view looks at lines again, by the sender too: of several files, an older one may tell it.
-        let on_demand = |input: &Prepared| leaves_senders_out(input) && (!by_time || inputs.len() == 1);
+        // What comes later may ask for what came before; the view looks at lines again, by the sender too, which of
+        // several files an older one may tell.
+        let by_sender =
+            options.follow || !options.filter.sender_domain.is_empty() || by_time && inputs.len() > 1;
+        let on_demand = |input: &Prepared| !by_sender && leaves_senders_out(input);
         let least = |input| if on_demand(input) { Prefilter::Deliveries } else { Prefilter::Messages };
         let prefilter: Vec<Prefilter> =
             inputs.iter().map(|input| options.prefilter.max(least(input))).collect();

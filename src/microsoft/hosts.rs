@@ -618,6 +618,15 @@ pub fn owner(relay_host: Option<&[u8]>) -> Owner {
     Owner(host.map(name))
 }
 
+/// Whether the relay's name and address alone say that an attempt went elsewhere.
+pub fn is_elsewhere(relay_host: &[u8], relay_ip: IpAddr) -> bool {
+    match owner(Some(relay_host)).0 {
+        Some(Name::Submission | Name::Outbound) => true,
+        Some(Name::Other) => !is_eop_address(relay_ip),
+        Some(Name::Microsoft(_)) | None => false,
+    }
+}
+
 /// Whether an attempt went to Microsoft: the relay decides, by name or address; where the log names none, whoever
 /// answered; where nobody said who he is, the recipient's domain.
 pub fn bound(

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use memchr::{memchr, memmem};
 
-use super::registry::Order;
+use super::registry::{IsElsewhere, Order};
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_with_code};
 use super::wrapped::{Dialect, Out, TextReader};
@@ -103,8 +103,7 @@ fn read<'a>(envelope: &Envelope<'a>, relays: &mut Memo<Option<Parts>>) -> Record
     if reason.starts_with(b"delivery temporarily suspended") {
         return Record::HeldBack { time: Some(envelope.time) };
     }
-    let slash = envelope.tag.iter().rposition(|byte| *byte == b'/');
-    let service = slash.map_or(envelope.tag, |slash| &envelope.tag[slash + 1..]);
+    let service = service(envelope.tag);
     if service == b"lmtp" {
         return Record::Irrelevant;
     }
@@ -141,6 +140,34 @@ fn read<'a>(envelope: &Envelope<'a>, relays: &mut Memo<Option<Parts>>) -> Record
     })
 }
 
+/// Whether text, behind a tag with a slash, tells that a relay of which `is_elsewhere` says so took the message.
+pub(crate) fn was_sent(text: &[u8], relays: &mut Memo<bool>, is_elsewhere: &IsElsewhere<'_>) -> bool {
+    let Some((_, rest)) = queue_id(text) else { return false };
+    let Some(fields) = rest.strip_prefix(DELIVERY) else { return false };
+    let Some(address) = address_end(fields) else { return false };
+    let Ok(Fields { relay: Some(relay), status: b"sent", reason, .. }) = Fields::read(&fields[address + 1..])
+    else {
+        return false;
+    };
+    let is_elsewhere = || {
+        let parts = Parts::read(relay).filter(|parts| !parts.is_here);
+        parts.is_some_and(|parts| parts.host.is_some_and(|n| is_elsewhere(&relay[..n], parts.ip, parts.port)))
+    };
+    // A reply, so not what Postfix says of a message that it holds back.
+    starts_with_code(reason) && relays.get(relay, is_elsewhere)
+}
+
+/// Whether a program of this name, which has a slash, hands mail on to hosts.
+pub(crate) fn reaches_out(tag: &[u8]) -> bool {
+    service(tag) != b"lmtp"
+}
+
+/// What stands behind the last slash.
+fn service(tag: &[u8]) -> &[u8] {
+    let slash = tag.iter().rposition(|byte| *byte == b'/');
+    slash.map_or(tag, |slash| &tag[slash + 1..])
+}
+
 /// What is no delivery, or a broken one.
 fn odd(text: &[u8]) -> Record<'_> {
     match POSTFIX.has_marks(text) && memmem::find(text, DELIVERY).is_some_and(|at| at < MOST_QUEUE_ID) {
@@ -162,7 +189,8 @@ fn sender(rest: &[u8]) -> Option<&[u8]> {
 
 /// The queue id, and what follows from its colon on.
 fn queue_id(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().take(MOST_QUEUE_ID).position(|byte| !PLAIN[usize::from(*byte)])?;
+    let most = &text[..text.len().min(MOST_QUEUE_ID)];
+    let end = most.iter().position(|byte| !PLAIN[usize::from(*byte)])?;
     (end > 0 && text[end] == b':').then(|| text.split_at(end))
 }
 
@@ -199,26 +227,27 @@ impl<'a> Fields<'a> {
         let (mut relay, mut dsn) = (None, None);
         loop {
             rest = rest.strip_prefix(b", ").ok_or("a delivery without status=")?;
-            if let [b's', b't', b'a', b't', b'u', b's', b'=', value @ ..] = rest {
+            if let Some(value) = rest.strip_prefix(b"status=") {
                 let end = near(b' ', value).unwrap_or(value.len());
                 let status = value[..end].strip_suffix(b",").unwrap_or(&value[..end]);
                 let reason = value[end..].strip_prefix(b" (").unwrap_or(&[]);
                 let reason = reason.strip_suffix(b")").unwrap_or(reason);
                 return Ok(Self { relay, dsn, status, reason });
             }
-            let end = if let [b'o', b'r', b'i', b'g', b'_', b't', b'o', b'=', b'<', address @ ..] = rest {
+            let end = if let Some(address) = rest.strip_prefix(b"orig_to=<") {
                 9 + address_end(address).ok_or("an address that does not end")? + 1
             } else {
                 field_end(rest).ok_or("a delivery without status=")?
             };
-            let field = &rest[..end];
-            match field {
-                [b'r', b'e', b'l', b'a', b'y', b'=', value @ ..] => relay = Some(value),
-                [b'd', b's', b'n', b'=', value @ ..] => dsn = Some(value),
-                _ if near(b'=', field).is_none() => return Err("a field without a value"),
-                _ => {}
+            let (field, behind) = rest.split_at(end);
+            if let Some(value) = field.strip_prefix(b"relay=") {
+                relay = Some(value);
+            } else if let Some(value) = field.strip_prefix(b"dsn=") {
+                dsn = Some(value);
+            } else if !field.starts_with(b"delay=") && near(b'=', field).is_none() {
+                return Err("a field without a value");
             }
-            rest = &rest[end..];
+            rest = behind;
         }
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! A format is one file, one static in [`formats`], one sample line.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use memchr::memchr_iter;
 
 use super::stamp::{Clock, Naive};
-use super::{Answer, Attempt, Outcome, Record, wrapped};
+use super::{Answer, Attempt, Outcome, Record, Time, wrapped};
 
 /// One line of an input.
 #[derive(Clone, Copy, Debug)]
@@ -116,8 +117,30 @@ impl Seen {
     }
 }
 
+/// A delivery that was taken by a relay nobody looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere<'a> {
+    /// When it was logged.
+    pub time: Time,
+    /// As in an [`Attempt`].
+    pub host: Option<&'a [u8]>,
+    /// Likewise.
+    pub source_name: &'a [u8],
+    /// What stands there of both: the same bytes tell the same.
+    pub header: &'a [u8],
+}
+
+/// Whether a relay of this name, address and port is one that nobody looks for, whatever else the line tells.
+pub type IsElsewhere<'f> = dyn Fn(&[u8], IpAddr, Option<u16>) -> bool + 'f;
+
 /// Reads the lines of one input in one format.
 pub trait Reader {
+    /// Of a line in its plainest form, which [`Self::line`] would read as one attempt that was delivered elsewhere, the
+    /// little that counts. `None`: it has to be read. Most deliveries of most logs are others': they should cost least.
+    fn elsewhere<'a>(&mut self, line: &'a [u8], is_elsewhere: &IsElsewhere<'_>) -> Option<Elsewhere<'a>> {
+        let _ = (line, is_elsewhere);
+        None
+    }
     /// Hands each record that the line completes to `out`, with the offset of the line that holds the result. A line
     /// without a call is irrelevant, or waits for its other half.
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>));

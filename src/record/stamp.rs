@@ -102,14 +102,15 @@ const BSD: usize = 13;
 const ISO: usize = 17;
 
 impl Minute {
-    /// Whether a line, which is longer, begins with it. Lengths that the compiler knows make a few comparisons of this.
+    /// Whether a line, which goes on behind it, begins with it. Lengths that the compiler knows make a few comparisons of this.
     #[inline]
     fn begins(&self, line: &[u8]) -> bool {
-        match self.len {
-            BSD => line[..BSD] == self.key[..BSD],
-            ISO => line[..ISO] == self.key,
-            _ => false,
-        }
+        line.len() > self.len + 1
+            && match self.len {
+                BSD => line[..BSD] == self.key[..BSD],
+                ISO => line[..ISO] == self.key,
+                _ => false,
+            }
     }
 }
 
@@ -121,15 +122,8 @@ impl Stamper {
 
     /// Reads the stamp at the start of `line`: the time, whether the stamp told its zone, and its length.
     pub fn read(&mut self, line: &[u8]) -> Option<(Time, bool, usize)> {
-        let len = self.minute.len;
-        if line.len() > len + 1 && self.minute.begins(line) {
-            let second = two_digits(line, len)?;
-            if second > 60 {
-                return None;
-            }
-            let (millis, offset, end) = tail(line, len + 2);
-            let base = offset.map_or(self.minute.utc, |offset| self.minute.naive - i64::from(offset));
-            return Some((Time { seconds: base + i64::from(second), millis }, offset.is_some(), end));
+        if self.minute.begins(line) {
+            return self.same_minute(line);
         }
         let (naive, end) = parse(line)?;
         let time = self.time(&naive);
@@ -148,6 +142,22 @@ impl Stamper {
             self.minute.len = if two_digits(line, len) == Some(second as u32) { len } else { 0 };
         }
         Some((time, naive.offset.is_some(), end))
+    }
+
+    /// The same, where the stamp is of the minute that was read last.
+    #[inline]
+    pub fn same_minute(&self, line: &[u8]) -> Option<(Time, bool, usize)> {
+        let len = self.minute.len;
+        if !self.minute.begins(line) {
+            return None;
+        }
+        let second = two_digits(line, len)?;
+        if second > 60 {
+            return None;
+        }
+        let (millis, offset, end) = tail(line, len + 2);
+        let base = offset.map_or(self.minute.utc, |offset| self.minute.naive - i64::from(offset));
+        Some((Time { seconds: base + i64::from(second), millis }, offset.is_some(), end))
     }
 
     /// The UTC time of a parsed stamp; the year moves with stamps that have none.

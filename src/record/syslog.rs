@@ -104,7 +104,7 @@ fn after_collector(rest: &[u8]) -> &[u8] {
 type Parts<'a> = (Option<&'a [u8]>, &'a [u8], Option<&'a [u8]>, &'a [u8]);
 
 /// ` host tag[pid]: text`; the host may be left out.
-fn rfc3164(rest: &[u8]) -> Option<Parts<'_>> {
+pub(crate) fn rfc3164(rest: &[u8]) -> Option<Parts<'_>> {
     let mut rest = rest.strip_prefix(b" ")?;
     // FreeBSD's `syslogd -v`: `<mail.info>`.
     if rest.first() == Some(&b'<') {

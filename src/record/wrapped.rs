@@ -8,10 +8,12 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
-use super::registry::{Format, Line, Order, Reader, Seen, whole_lines};
+use super::registry::{Elsewhere, Format, IsElsewhere, Line, Order, Reader, Seen, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::syslog::Envelope;
 use super::{Mta, Record, exim, journald, opensmtpd, postfix, qmail, sendmail, syslog, zonemta};
+use crate::memo::Memo;
+use crate::text::near;
 
 /// Takes what a reader finds, with the offset of the line that holds the result.
 pub(crate) type Out<'o> = dyn FnMut(u64, Record<'_>) + 'o;
@@ -263,7 +265,13 @@ impl Format for Wrapped {
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
         let texts = Texts::new(self.order, clock);
         match self.wrapper {
-            Wrapper::Syslog => Box::new(SyslogReader { stamper: Stamper::new(clock), texts }),
+            Wrapper::Syslog => Box::new(SyslogReader {
+                any_order: self.order == Order::Any,
+                stamper: Stamper::new(clock),
+                texts,
+                headers: Memo::default(),
+                relays: Memo::default(),
+            }),
             Wrapper::Journal => Box::new(JournalReader { order: self.order, texts, scratch: Vec::new() }),
         }
     }
@@ -319,11 +327,58 @@ fn looks_like_delivery(line: &[u8]) -> bool {
 }
 
 struct SyslogReader {
+    /// Lines stand alone.
+    any_order: bool,
     stamper: Stamper,
     texts: Texts,
+    /// By what stands between stamp and text.
+    headers: Memo<Option<Header>>,
+    /// By relay, whether it is of no interest.
+    relays: Memo<bool>,
+}
+
+/// Where host and tag end in ` host tag[pid]`.
+#[derive(Clone, Copy)]
+struct Header {
+    host: usize,
+    tag: usize,
+}
+
+/// Longer ones are read as the lines of others.
+const MOST_HEADER: usize = 128;
+
+impl Header {
+    /// Of a client of Postfix's, the one whose names hold a slash. `rest`: what begins with the header.
+    fn of(header: &[u8], rest: &[u8]) -> Option<Self> {
+        let (host, tag, pid, text) = syslog::rfc3164(rest)?;
+        let (host, tag) = (host?, pid.map(|_| tag)?);
+        let ends_there = rest.len() - text.len() == header.len() + 2;
+        let host_end = 1 + host.len();
+        let header = Self { host: host_end, tag: host_end + 1 + tag.len() };
+        (ends_there && tag.contains(&b'/') && postfix::reaches_out(tag)).then_some(header)
+    }
 }
 
 impl Reader for SyslogReader {
+    fn elsewhere<'a>(&mut self, line: &'a [u8], is_elsewhere: &IsElsewhere<'_>) -> Option<Elsewhere<'a>> {
+        let Self { any_order, stamper, headers, relays, .. } = self;
+        let (time, zoned, end) = stamper.same_minute(line).filter(|_| *any_order)?;
+        let rest = line.get(end..)?;
+        // A host's name, not what collectors write there (`stdout F`, a second stamp, a priority).
+        let plain =
+            matches!(rest, [b' ', first, ..] if first.is_ascii_lowercase() && !(zoned && *first == b's'));
+        let close = near(b']', &rest[..rest.len().min(MOST_HEADER)]).filter(|_| plain)?;
+        let (header, behind) = rest.split_at(close + 1);
+        let text = behind.strip_prefix(b": ")?;
+        let Header { host, tag } = headers.get(header, || Header::of(header, rest))?;
+        postfix::was_sent(text, relays, is_elsewhere).then(|| Elsewhere {
+            time,
+            host: Some(&header[1..host]),
+            source_name: &header[host + 1..tag],
+            header,
+        })
+    }
+
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
         match syslog::strip(line.bytes, &mut self.stamper) {
             Some(envelope) => self.texts.read(&envelope, line.offset, out),

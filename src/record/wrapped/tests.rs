@@ -212,3 +212,132 @@ fn what_stands_between_an_mtas_lines_does_not_hide_it() {
     }
     assert!(guess(format!("{}{sample}\n", "some text\n".repeat(20)).as_bytes()).is_none());
 }
+
+/// Deliveries of Postfix, most of them plain, some with what makes them something else.
+fn deliveries() -> impl Strategy<Value = String> {
+    let plain_or = |plain: &'static str, others: &'static [&'static str]| prop_oneof![3 => Just(plain), 1 => proptest::sample::select(others)];
+    let stamp = plain_or(
+        "May 12 08:11:41",
+        &[
+            "May 12 08:11:42",
+            "May 12 08:12:00",
+            "2026-05-12T08:11:41.5+02:00",
+            "May 12 08:11:61",
+            "<22>May 12 08:11:41",
+            "",
+        ],
+    );
+    let host =
+        plain_or(" mta1", &[" Mta1", " s1", " stdout F", " 2026", " a:b", " mta1:", "", " <mail.info> mta1"]);
+    let tag = plain_or(
+        " postfix-out1/smtp[31]: ",
+        &[
+            " postfix/smtp[2]: ",
+            " postfix/lmtp[31]: ",
+            " a/b/lmtp[31]: ",
+            " sm-mta[31]: ",
+            " smtpd[31]: ",
+            " a/b[c]d[1]: ",
+            " a/smtp: ",
+            " a/smtp[3]:",
+            " a/error[3]: ",
+        ],
+    );
+    let id = plain_or(
+        "4bWx2k3Tq1z9sPq: ",
+        &["4bW 2: ", "NOQUEUE: ", ": ", "message repeated 2 times: [ 4b: ", "4bWx2k3Tq1z9sPq:"],
+    );
+    let to = plain_or(
+        "to=<a@b.example>, ",
+        &[
+            "to=<\"x>, relay=y[198.51.100.1]:25, status=sent (250\"@b.example>, ",
+            "to=<a>, b=c@d>, ",
+            "to=<a@b>, orig_to=<c>, ",
+            "to=<a@b",
+            "from=<a@b>, ",
+            "to=<>, ",
+        ],
+    );
+    let relay = plain_or(
+        "relay=mx.example[198.51.100.7]:25, ",
+        &[
+            "relay=mx.example[198.51.100.7]:587, ",
+            "relay=ours.example[198.51.100.8]:25, ",
+            "relay=ours.example[198.51.100.8]:587, ",
+            "relay=none, ",
+            "relay=local, ",
+            "relay=[198.51.100.7]:25, ",
+            "relay=198.51.100.7[198.51.100.7]:25, ",
+            "relay=mx.example[127.0.0.1]:25, ",
+            "relay=mx.example[private/lmtp], ",
+            "",
+            "relay=mx.example[198.51.100.7]:25, relay=none, ",
+        ],
+    );
+    let fields = plain_or(
+        "delay=1, delays=0/0/0/1, dsn=2.0.0, ",
+        &["delay, ", "", "dsn=4.4.1, orig_to=<x>, ", "delay=1 "],
+    );
+    let status = plain_or(
+        "status=sent (",
+        &["status=deferred (", "status=bounced (", "status=sent, (", "status=sent", "status="],
+    );
+    let reason = plain_or(
+        "250 2.0.0 OK)",
+        &["delivery temporarily suspended: x)", "Mail accepted)", "250x)", ")", "550 5.7.1 no)"],
+    );
+    (stamp, host, tag, id, to, (relay, fields, status, reason)).prop_map(
+        |(stamp, host, tag, id, to, (relay, fields, status, reason))| {
+            format!("{stamp}{host}{tag}{id}{to}{relay}{fields}{status}{reason}")
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_glance_tells_what_the_whole_line_tells(lines in proptest::collection::vec(deliveries(), 1..20)) {
+        let is_elsewhere =
+            |host: &[u8], _: std::net::IpAddr, port: Option<u16>| port == Some(587) || host != b"ours.example";
+        let format = alone("postfix");
+        let (mut glancing, mut reading) = (format.reader(&any_clock()), format.reader(&any_clock()));
+        for line in &lines {
+            let bytes = line.as_bytes();
+            let glance = glancing.elsewhere(bytes, &is_elsewhere);
+            let mut read = Vec::new();
+            let mut out = |_, record: Record<'_>| match record {
+                Record::Attempt(a) => {
+                    let remote = a.relay_host.zip(a.relay_ip);
+                    let fits = a.outcome == crate::record::Outcome::Delivered
+                        && a.source_ip.is_none()
+                        && remote.is_some_and(|(host, ip)| is_elsewhere(host, ip, a.relay_port));
+                    read.push(fits.then(|| (a.time, a.host.map(<[u8]>::to_vec), a.source_name.map(<[u8]>::to_vec))));
+                }
+                _ => read.push(None),
+            };
+            reading.line(Line { bytes, offset: 0 }, &mut out);
+            match glance {
+                Some(found) => {
+                    let found = (Some(found.time), found.host.map(<[u8]>::to_vec), Some(found.source_name.to_vec()));
+                    prop_assert_eq!(read, [Some(found)], "{}", line);
+                }
+                // What a glance leaves is read, which also moves the clock on.
+                None => glancing.line(Line { bytes, offset: 0 }, &mut |_, _| {}),
+            }
+        }
+    }
+
+    #[test]
+    fn a_glance_is_enough_for_a_plain_line(second in 0..60) {
+        let line = format!(
+            "May 12 08:11:{second:02} mta1 postfix-out1/smtp[31]: 4bWx2k3Tq1z9sPq: to=<a@b.example>, \
+             relay=mx.example[198.51.100.7]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 OK)"
+        );
+        for wanted in [true, false] {
+            let mut reader = alone("postfix").reader(&any_clock());
+            reader.line(Line { bytes: line.as_bytes(), offset: 0 }, &mut |_, _| {});
+            prop_assert_eq!(reader.elsewhere(line.as_bytes(), &|_, _, _| wanted).is_some(), wanted);
+        }
+    }
+}
