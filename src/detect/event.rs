@@ -330,6 +330,7 @@ impl Event {
             let since = *self.since.get_or_insert(now);
             if now - since >= settings.clear_after {
                 self.cleared_at = Some(now);
+                self.untried_since = None;
                 return Effect::Cleared;
             }
         }

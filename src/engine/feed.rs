@@ -339,3 +339,6 @@ impl Stretch {
         self.sources.entry(source).or_insert_with(|| detectors.map(|detector| detector.state(source)));
     }
 }
+
+#[cfg(test)]
+mod tests;
