@@ -1,10 +1,17 @@
 //! Hostile bytes -> text that is safe to write anywhere.
 
+use std::borrow::Cow;
 use std::fmt::Write;
+
+/// Lossy UTF-8. Nearly every line is whole: that is checked many bytes at a time, where the lossy conversion goes byte by
+/// byte.
+pub fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
 
 /// Lossy UTF-8 with control characters written out (`\n`, `\x1b`), so that no terminal acts on them.
 pub fn escape_controls(bytes: &[u8]) -> String {
-    let lossy = String::from_utf8_lossy(bytes);
+    let lossy = utf8(bytes);
     let mut text = String::with_capacity(lossy.len());
     for c in lossy.chars() {
         match c {

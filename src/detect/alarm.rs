@@ -50,7 +50,7 @@ impl Source {
             return;
         }
         let (scope, gains) = self.scope_of(family, place);
-        if scope != place && self.is_part_of_a_forest(family, scope, trial.of.second, settings) {
+        if scope != place && self.is_part_of_a_forest(family, scope, settings) {
             return;
         }
         let trials_a_day = self.trials_a_day(trial.of.second);
@@ -179,14 +179,8 @@ impl Source {
     }
 
     /// An alarm of the platform that one forest explains, while that forest's own alarm has still to last.
-    pub(super) fn is_part_of_a_forest(
-        &self,
-        family: Family,
-        scope: Place,
-        now: i64,
-        settings: &Settings,
-    ) -> bool {
-        let level = self.level(family, scope, now, settings);
+    fn is_part_of_a_forest(&self, family: Family, scope: Place, settings: &Settings) -> bool {
+        let level = Self::level(family, scope, settings);
         self.excursion(family, scope).is_some_and(|e| e.wait(level) == Wait::Part && !e.is_patient())
     }
 
@@ -219,7 +213,7 @@ impl Source {
         let gain = match place {
             Place::Sender(_) => return (place, Vec::new()),
             Place::Forest(_) | Place::Domain(_) => excursion(place).map(|inside| {
-                let now = self.running.get(&(family, platform)).copied().unwrap_or_default();
+                let now = self.running[family as usize][platform as usize];
                 let outside = now.minus(inside.platform_before).minus(inside.counts);
                 Gain { place, inside: inside.counts, outside, p0: inside.p0 }
             }),

@@ -1,6 +1,7 @@
 //! One event in ids: what an alarm becomes, and what it learns until it clears.
 
 use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 
 use crate::microsoft::Platform;
 use crate::record::Outcome;
@@ -19,7 +20,7 @@ const WAITING_LIMIT: usize = 65_536;
 const CLEAR_CAP: f64 = 17.25;
 
 /// What a key is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Platform(Platform),
     /// On the consumer platform.
@@ -28,6 +29,19 @@ pub enum Place {
     Domain(u32),
     /// Of auth events, on the consumer platform.
     Sender(u32),
+}
+
+/// One number: an attempt looks a place up a dozen times.
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (kind, id) = match *self {
+            Self::Platform(platform) => (0, platform as u32),
+            Self::Forest(id) => (1, id),
+            Self::Domain(id) => (2, id),
+            Self::Sender(id) => (3, id),
+        };
+        state.write_u64(kind << 32 | u64::from(id));
+    }
 }
 
 impl Place {

@@ -14,6 +14,11 @@ pub enum Family {
     Auth,
 }
 
+impl Family {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Block, Self::Throttle, Self::Auth];
+}
+
 /// Whether it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

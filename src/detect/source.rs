@@ -37,7 +37,7 @@ pub(super) struct Source {
     pub(super) folded: Map<(Family, Place), (f32, f32)>,
     pub(super) fold_at: usize,
     /// Trials and refusals per series and platform, ever.
-    pub(super) running: Map<(Family, Platform), Counts>,
+    pub(super) running: [[Counts; Platform::ALL.len()]; Family::ALL.len()],
     pub(super) recent: Map<(Family, Place), Recent>,
     pub(super) deferrals: Map<u64, (u8, bool)>,
     pub(super) deferred_order: VecDeque<u64>,
@@ -65,7 +65,7 @@ impl Source {
             keys: Map::default(),
             folded: Map::default(),
             fold_at: 1024,
-            running: Map::default(),
+            running: Default::default(),
             recent: Map::default(),
             deferrals: Map::default(),
             deferred_order: VecDeque::new(),
@@ -247,7 +247,7 @@ impl Source {
         settings: &Settings,
     ) {
         let platform = trial.of.platform;
-        let running = self.running.entry((family, platform)).or_default();
+        let running = &mut self.running[family as usize][platform as usize];
         let platform_before = *running;
         if counts {
             running.n += 1.0;
@@ -298,7 +298,11 @@ impl Source {
             }
             return;
         }
-        let level = self.level(family, places[0], trial.of.second, settings);
+        let mut level = Self::level(family, places[0], settings);
+        if refused {
+            // An alarm comes at a refusal only.
+            level.threshold = self.threshold(trial.of.second, settings);
+        }
         let step = Step {
             second: trial.of.second,
             refused,
@@ -341,10 +345,11 @@ impl Source {
         }
     }
 
-    pub(super) fn level(&self, family: Family, place: Place, now: i64, settings: &Settings) -> Level {
+    /// What a key needs to know where it raises no alarm.
+    pub(super) fn level(family: Family, place: Place, settings: &Settings) -> Level {
         Level {
             floor: floor(family),
-            threshold: self.threshold(now, settings),
+            threshold: f64::INFINITY,
             smallest: settings.smallest_share,
             waits_for_part: waits_for_part(family, place),
         }

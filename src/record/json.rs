@@ -214,7 +214,7 @@ fn text_of<'a>(line: &'a [u8], out: &mut dyn FnMut(Record<'_>)) -> Option<Cow<'a
     if elements.is_none() && !matches!(clean(line), b"" | b"[" | b"]") {
         out(Record::Malformed { why: "not a JSON object" });
     }
-    elements.map(String::from_utf8_lossy)
+    elements.map(crate::text::utf8)
 }
 
 /// Reads each object of such a text; false where one is broken.

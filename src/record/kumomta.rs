@@ -226,7 +226,7 @@ impl Reader for KumoReader {
         if object.starts_with(b"{\"type\":\"Reception\"") {
             return;
         }
-        let text = String::from_utf8_lossy(object);
+        let text = crate::text::utf8(object);
         match serde_json::from_str::<Event<'_>>(&text) {
             Ok(event) => self.event(&event, &mut out),
             Err(_) => out(Record::Malformed { why: "a broken JSON record" }),

@@ -151,7 +151,7 @@ pub(crate) fn scored(head: &[u8]) -> impl Iterator<Item = (&'static Wrapped, f32
 fn in_journal(line: &'static str) -> &'static str {
     let clock = Clock { year: 2026, ..any_clock() };
     let Some(parts) = syslog::strip(line.as_bytes(), &mut Stamper::new(&clock)) else { return line };
-    let text = |bytes| serde_json::Value::from(String::from_utf8_lossy(bytes));
+    let text = |bytes| serde_json::Value::from(crate::text::utf8(bytes));
     format!(
         r#"{{"__REALTIME_TIMESTAMP":"{}000000","_HOSTNAME":"mta1","SYSLOG_IDENTIFIER":{},"MESSAGE":{}}}"#,
         parts.time.seconds,

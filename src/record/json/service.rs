@@ -100,7 +100,7 @@ impl Reader for ValueReader {
                 Found::Object(bytes) => {
                     let hash = Some(FixedState::default().hash_one(bytes));
                     if std::mem::replace(last, hash) != hash {
-                        understand(&String::from_utf8_lossy(bytes), context, &mut out);
+                        understand(&crate::text::utf8(bytes), context, &mut out);
                     }
                 }
                 Found::Broken => out(Record::Malformed { why: BROKEN }),
