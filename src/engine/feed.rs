@@ -36,8 +36,10 @@ pub struct Feed {
     blames: Trials,
     blamed: Blamed,
     others: OtherProviders,
-    /// All up to this second was taken.
+    /// All up to this second was taken; in a live run the newest of what was.
     fed: i64,
+    /// Where it was last: nothing before it waits any more.
+    frontier: i64,
     settled: i64,
     is_disordered: bool,
     window: Option<Window>,
@@ -78,6 +80,7 @@ impl Feed {
             blamed,
             others: OtherProviders::default(),
             fed: i64::MIN,
+            frontier: i64::MIN,
             settled: i64::MIN,
             is_disordered: false,
             window: None,
@@ -111,9 +114,10 @@ impl Feed {
         self.is_disordered
     }
 
-    /// Whether something waits for the frontier.
-    pub fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    /// Whether a live run that is looked at again has more to say, though nothing was added: something waits, or the end of
+    /// what was read does, and the frontier has not gone past the present. `end`, `now`: seconds.
+    pub fn is_waiting(&self, end: i64, now: i64) -> bool {
+        self.frontier < now && (!self.waiting.is_empty() || self.frontier < end)
     }
 
     /// Lines of a live run that came too late to change an event.
@@ -123,6 +127,7 @@ impl Feed {
 
     /// Nothing up to this second will come any more: takes what waits for it.
     pub fn advance(&mut self, frontier: i64) {
+        self.frontier = frontier;
         let mut due = self.waiting.take_until(frontier);
         if self.window.is_some() {
             self.take_live(due);
@@ -273,7 +278,7 @@ impl Feed {
         if self.fed == i64::MIN {
             return Detection::default();
         }
-        let end = end.min(self.fed);
+        let end = end.min(self.frontier);
         let names = Called { ids: &self.ids, learned };
         let found = detect::conclude(&mut self.detector, &names, end, Some(&self.others));
         found.join(detect::conclude(&mut self.blaming, &names, end, None))

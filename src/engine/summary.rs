@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use foldhash::HashMap;
+use jiff::Timestamp;
 
 use crate::aggregate::{
     Filter, Identity, InputRow, Learned, Range, Snapshot, SourceRow, Status, Warning, learn, reply_names,
@@ -43,7 +44,7 @@ impl Detected {
             onsets: found.onsets,
             changes: found.changes.into_iter().map(change).collect(),
             late: feed.late(),
-            is_waiting: feed.is_waiting(),
+            is_waiting: feed.is_waiting(end, Timestamp::now().as_second()),
         }
     }
 }
