@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use crate::aggregate::Snapshot;
 use crate::cli::{Color, SummaryFormat, ViewArgs};
 use crate::config::Config;
-use crate::engine::{Run, Session};
+use crate::engine::{Options, Run, Session};
 use crate::export;
 use crate::microsoft::{Catalogue, link};
 use crate::record::Zone;
@@ -22,7 +22,7 @@ use super::summary::render;
 /// Opens the view on a running engine.
 pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
     let config = config(&args.read)?;
-    let (theme, keymap) = (theme(args, &config)?, keymap(&config)?);
+    let look = Look::of(args.read.color, &config)?;
     if !io::stdout().is_terminal() {
         let run = Run::new(options(&args.read, &config, false)?, false);
         let snapshot = run.batch();
@@ -32,13 +32,33 @@ pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
     let mut options = options(&args.read, &config, args.follow)?;
     // The lines behind a number are read again; a live pipe has to do without.
     options.look_twice = !args.follow;
-    let mask = args.read.mask;
-    let view = ViewOptions {
+    let view = view_options(&options, look, args.read.mask);
+    let session = Session::start(options, args.follow);
+    view::run(&session, view)?;
+    Ok(output::status(&session.snapshot(), &args.read))
+}
+
+/// What the config says about the screen.
+pub(super) struct Look {
+    theme: ThemeName,
+    keymap: Keymap,
+    bell: bool,
+}
+
+impl Look {
+    pub(super) fn of(color: Color, config: &Config) -> Result<Self, Failure> {
+        Ok(Self { theme: theme(color, config)?, keymap: keymap(config)?, bell: config.view.bell })
+    }
+}
+
+/// A view on a run with these options.
+pub(super) fn view_options(options: &Options, look: Look, mask: bool) -> ViewOptions {
+    ViewOptions {
         zone: match &options.zone {
             Some(Zone::Named(zone)) => zone.clone(),
             _ => TimeZone::system(),
         },
-        theme,
+        theme: look.theme,
         base: options.filter.clone(),
         mask,
         advice: Box::new(advice),
@@ -47,18 +67,15 @@ pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
             write_snapshot(snapshot, mask).map_err(|error| format!("cannot be written: {error}"))
         }),
         line_file: Box::new(move || Ok(Box::new(Lines::new(mask)?))),
-        keymap,
-        bell: config.view.bell,
+        keymap: look.keymap,
+        bell: look.bell,
         ..ViewOptions::default()
-    };
-    let session = Session::start(options, args.follow);
-    view::run(&session, view)?;
-    Ok(output::status(&session.snapshot(), &args.read))
+    }
 }
 
-fn theme(args: &ViewArgs, config: &Config) -> Result<ThemeName, Failure> {
+fn theme(color: Color, config: &Config) -> Result<ThemeName, Failure> {
     let told = ThemeName::from_env(|key| std::env::var(key).ok());
-    Ok(match (args.read.color, config.view.theme.as_deref()) {
+    Ok(match (color, config.view.theme.as_deref()) {
         (Color::Never, _) => ThemeName::Plain,
         (_, None) => told,
         (_, Some(name)) => ThemeName::parse(name).ok_or_else(|| {

@@ -19,6 +19,7 @@ use ratatui::layout::{Position, Rect};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::clock::Clock;
+use super::guide::Guide;
 use super::keys::{Keymap, View};
 use super::render::{AdviceFn, Scene, draw};
 use super::state::{ExportKind, Notice, State};
@@ -95,6 +96,8 @@ pub struct ViewOptions {
     pub exports: Vec<ExportKind>,
     pub export: Box<ExportFn>,
     pub line_file: Box<NewFileFn>,
+    /// Captions, where a story is told.
+    pub guide: Option<Guide>,
 }
 
 impl Default for ViewOptions {
@@ -111,6 +114,7 @@ impl Default for ViewOptions {
             exports: Vec::new(),
             export: Box::new(|_, _| Err("nothing can be exported here".to_owned())),
             line_file: Box::new(|| Err(io::ErrorKind::Unsupported.into())),
+            guide: None,
         }
     }
 }
@@ -226,6 +230,7 @@ impl<'a> App<'a> {
         state.keymap = std::mem::take(&mut options.keymap);
         state.base = std::mem::take(&mut options.base);
         state.exports.clone_from(&options.exports);
+        state.guide = options.guide.take();
         state.mouse = options.mouse;
         state.mask = options.mask;
         let (w, h) = terminal::size()?;

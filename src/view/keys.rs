@@ -334,6 +334,14 @@ impl Keymap {
         key.map_or_else(|| format!(":{}", self.name(action)), |key| key.label())
     }
 
+    /// The first key of an action of this name as it is shown; of two, the arrow, which explains itself.
+    pub(super) fn arrow_or_label(&self, name: &str) -> String {
+        let arrows = [KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right];
+        let Some(binding) = self.bindings.iter().find(|b| b.name == name) else { return String::new() };
+        let arrow = binding.keys.iter().find(|key| arrows.contains(&key.code));
+        arrow.or(binding.keys.first()).map_or_else(|| format!(":{name}"), |key| key.label())
+    }
+
     /// What an action of this name does, in whatever view.
     pub fn action_of(&self, name: &str) -> Option<Action> {
         self.bindings.iter().find(|b| b.name == name).map(|b| b.action)

@@ -6,6 +6,7 @@ use tui_input::Input;
 
 use super::clock::{Clock, duration};
 use super::columns::{self, Column, Row, Sort, Tab};
+use super::guide::Guide;
 use super::heat;
 use super::keys::{Action, Keymap, View};
 use super::layout;
@@ -334,6 +335,8 @@ pub struct State {
     pub keymap: Keymap,
     pub clock: Clock,
     pub exports: Vec<ExportKind>,
+    /// Captions, where a story is told.
+    pub guide: Option<Guide>,
 }
 
 impl State {
@@ -376,6 +379,7 @@ impl State {
             keymap: Keymap::default(),
             clock,
             exports: vec![ExportKind::Markdown, ExportKind::Json],
+            guide: None,
         }
     }
 
