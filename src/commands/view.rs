@@ -6,11 +6,9 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use jiff::tz::TimeZone;
 use tempfile::NamedTempFile;
 
-use crate::aggregate::Snapshot;
 use crate::cli::{Color, SummaryFormat, ViewArgs};
 use crate::config::Config;
 use crate::engine::{Options, Run, Session};
-use crate::export;
 use crate::microsoft::{Catalogue, link};
 use crate::record::Zone;
 use crate::view::{self, Advice, ExportKind, Keymap, LineFile, ThemeName, ViewOptions};
@@ -62,9 +60,14 @@ pub(super) fn view_options(options: &Options, look: Look, mask: bool) -> ViewOpt
         base: options.filter.clone(),
         mask,
         advice: Box::new(advice),
-        exports: vec![ExportKind::Json],
-        export: Box::new(move |_, snapshot| {
-            write_snapshot(snapshot, mask).map_err(|error| format!("cannot be written: {error}"))
+        exports: vec![ExportKind::Text, ExportKind::Json, ExportKind::Lines],
+        export: Box::new(move |export, snapshot| {
+            let (format, ending) = match export.kind {
+                ExportKind::Text => (SummaryFormat::Text, "txt"),
+                _ => (SummaryFormat::Json, "json"),
+            };
+            write_new(ending, &render(snapshot, format, mask))
+                .map_err(|error| format!("cannot be written: {error}"))
         }),
         line_file: Box::new(move || Ok(Box::new(Lines::new(mask)?))),
         keymap: look.keymap,
@@ -115,18 +118,26 @@ fn advice(reply_id: &str) -> Option<Advice> {
     })
 }
 
-/// A name in the present folder that no file has yet, as far as the second tells.
-fn name(ending: &str) -> String {
+/// Names in the present folder, the second one for a second file of one second, and so on: what is there stays.
+fn names(ending: &str) -> impl Iterator<Item = String> {
     let now = jiff::Timestamp::now().to_zoned_datetime(TimeZone::system());
-    format!("eopwatch-{}.{ending}", now.strftime("%Y%m%d-%H%M%S"))
+    let (name, ending) = (format!("eopwatch-{}", now.strftime("%Y%m%d-%H%M%S")), ending.to_owned());
+    (1..100).map(move |number| match number {
+        1 => format!("{name}.{ending}"),
+        _ => format!("{name}-{number}.{ending}"),
+    })
 }
 
 /// Writes into the present folder, never over a file that is there; gives the name.
-fn write_snapshot(snapshot: &Snapshot, mask: bool) -> io::Result<String> {
-    let name = name("json");
-    let text = export::json::summary(snapshot);
-    File::create_new(&name)?.write_all(crate::text::masked(text, mask).as_bytes())?;
-    Ok(name)
+fn write_new(ending: &str, bytes: &[u8]) -> io::Result<String> {
+    for name in names(ending) {
+        match File::create_new(&name) {
+            Ok(mut file) => return file.write_all(bytes).map(|()| name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// Lines byte for byte as logged; the file gets its name when all are written.
@@ -152,9 +163,14 @@ impl LineFile for Lines {
     }
 
     fn finish(self: Box<Self>) -> io::Result<String> {
-        let name = name("log");
-        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.persist_noclobber(&name).map_err(|error| error.error)?;
-        Ok(name)
+        let mut file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        for name in names("log") {
+            match file.persist_noclobber(&name) {
+                Ok(_) => return Ok(name),
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
+                Err(error) => return Err(error.error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 }

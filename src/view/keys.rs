@@ -187,6 +187,7 @@ const TABLE: &[Entry] = &[
     (Action::SortMenu, "sort", TOP, "s", "sort by a column", "sort"),
     (Action::SortReverse, "reverse", TOP, "S", "reverse the order", ""),
     (Action::Export, "export", &[Overview, Block], "x", "export what is shown to a file", "export"),
+    (Action::Export, "export", LIST, "x", "export the listed lines, or the summary, to a file", ""),
     (Action::Write, "write", LIST, "w", "write all lines behind the selection to a file", "write"),
     (Action::Note, "note", &[Overview, Block], "N", "a note at the selected block, kept while the program runs", ""),
     (Action::Command, "command", ALL, ":", "command line: every action by its name, and more; Tab completes", ""),

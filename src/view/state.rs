@@ -255,6 +255,9 @@ pub enum ExportKind {
     Json,
     Html,
     Csv,
+    Text,
+    /// The log lines behind the selection.
+    Lines,
     /// The pack that a delist request needs, for the selected block.
     Evidence,
 }
@@ -267,6 +270,8 @@ impl ExportKind {
             Self::Json => "json",
             Self::Html => "html",
             Self::Csv => "csv",
+            Self::Text => "text",
+            Self::Lines => "lines",
             Self::Evidence => "evidence",
         }
     }
