@@ -121,11 +121,14 @@ impl Default for ViewOptions {
 
 /// Between two frames: 30 a second at the most.
 const FRAME: Duration = Duration::from_millis(33);
-/// How often new data is looked for: while much is expected, while following, and else. Each look costs a
-/// millisecond of CPU (crossterm polls without pause at the end of a wait), so idle ones are rare.
+/// How often new data is looked for: while much is expected, while following, and else.
 const BUSY: Duration = Duration::from_millis(50);
 const LIVE: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_millis(300);
+/// What is added to a wait: crossterm cuts it to whole milliseconds, and polls without a pause for what it has cut off.
+const SLACK: Duration = Duration::from_micros(150);
+/// For what has come already. With no time at all, crossterm does not even look at the keys it has read.
+const AT_ONCE: Duration = Duration::from_micros(50);
 /// How long an answer to a new filter is expected.
 const ANSWER: Duration = Duration::from_secs(3);
 /// More is not put into a clipboard: terminals cut it.
@@ -269,11 +272,12 @@ impl<'a> App<'a> {
                 drawn = Some(Instant::now());
                 continue;
             }
-            let mut patience = if self.dirty { due } else { self.tick() };
+            let wait = if self.dirty { due } else { self.tick() };
+            let mut patience = Duration::from_millis(wait.as_micros().div_ceil(1000) as u64) + SLACK;
             // All that waits, then one frame.
             while event::poll(patience)? {
                 self.event(event::read()?)?;
-                patience = Duration::ZERO;
+                patience = AT_ONCE;
                 if self.quit {
                     break;
                 }
