@@ -91,3 +91,61 @@ fn write_until(log: &mut impl Write, lines: &mut Lines, end: i64) -> io::Result<
     }
     log.flush()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::{Snapshot, Status};
+    use crate::detect::OnsetStatus;
+
+    /// What a batch run finds in the lines up to a moment, told by a caption's words.
+    fn until(story: &Story, moment: i64) -> Snapshot {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mail.log");
+        let mut lines = story.lines.clone().into_iter().peekable();
+        write_until(&mut File::create(&path).expect("created"), &mut lines, moment).expect("written");
+        let read = ReadArgs { paths: vec![path], ..ReadArgs::default() };
+        Run::new(options(&read, &Config::default(), false).expect("options"), false).batch()
+    }
+
+    #[test]
+    fn the_log_tells_what_the_captions_say() {
+        let story = Story::before(&"2026-11-24T12:00:00+01:00[Europe/Berlin]".parse().expect("a time"));
+        let at =
+            |words: &str| story.guide.time_of(words).unwrap_or_else(|| panic!("no caption with {words}"));
+        let (one, all) = (at("one datacenter refuses"), at("every datacenter refuses"));
+        let (held, test, free) = (at("is held"), at("A small test"), at("ended the block"));
+
+        assert_eq!(until(&story, one).onsets, [], "all is well before");
+        let seen = |moment| {
+            let snapshot = until(&story, moment);
+            let [onset] = &snapshot.onsets[..] else { panic!("one block: {:?}", snapshot.onsets) };
+            (onset.clone(), snapshot.sources.iter().filter(|s| s.status == Status::Blocked).count())
+        };
+        let (block, blocked) = seen(one + 3600);
+        assert_eq!((block.source_ip.as_deref(), blocked), (Some("203.0.113.25"), 1));
+        assert!((one..one + 600).contains(&block.start.seconds));
+        assert_eq!(block.datacenters, Some(vec!["namprd10".to_owned()]), "one datacenter only");
+        let (block, _) = seen(held);
+        assert_eq!((block.status, block.datacenters, block.spread.len()), (OnsetStatus::Active, None, 5));
+        assert!(block.spread[1..].iter().all(|s| (all..all + 1800).contains(&s.start.seconds)));
+        assert_eq!(seen(test).0.status, OnsetStatus::Active, "silence does not end it");
+        let (cleared, blocked) = seen(i64::MAX);
+        assert_eq!((cleared.status, blocked), (OnsetStatus::Cleared, 0));
+        let when = cleared.cleared_at.map_or(0, |t| t.seconds);
+        assert!(test < when && when <= free, "cleared {} s after the test began", when - test);
+    }
+
+    #[test]
+    fn the_clock_writes_what_is_due_and_stops_when_told() {
+        let line = |at| (at, format!("{at}\n"));
+        let mut lines = vec![line(1), line(2), line(10)].into_iter().peekable();
+        let mut log = Vec::new();
+        write_until(&mut log, &mut lines, 10).expect("written");
+        assert_eq!(log, b"1\n2\n");
+        let (stop, stopped) = mpsc::channel::<()>();
+        drop(stop);
+        grow(&mut log, &mut lines, 0, 1e9, &stopped).expect("written");
+        assert_eq!(log, b"1\n2\n", "nobody watches");
+    }
+}

@@ -37,6 +37,12 @@ impl Guide {
         Self { captions, tips, since, ..Self::default() }
     }
 
+    /// When the first caption with these words begins.
+    #[cfg(test)]
+    pub(crate) fn time_of(&self, words: &str) -> Option<i64> {
+        self.captions.iter().find(|(_, text)| text.contains(words)).map(|(at, _)| *at)
+    }
+
     /// The story has come to this second.
     pub(super) fn tick(&mut self, now: i64) {
         self.now = now;
@@ -52,10 +58,11 @@ impl Guide {
         }
     }
 
-    /// The user did something.
+    /// The user did something. The last tip stays.
     pub(super) fn did(&mut self, action: Action, keymap: &Keymap) {
         let is_it = |name: &String| keymap.action_of(name) == Some(action);
-        if self.tips.get(self.at).is_some_and(|tip| tip.does.iter().any(is_it)) {
+        let is_last = self.at + 1 == self.tips.len();
+        if !is_last && self.tips.get(self.at).is_some_and(|tip| tip.does.iter().any(is_it)) {
             self.done = true;
             self.tick(self.now);
         }
