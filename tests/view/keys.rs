@@ -80,6 +80,9 @@ fn sorting_by_a_number_begins_with_the_most() {
     assert_eq!(s.state.table().sort.column, Some(Column::Deferred));
     let top = s.state.table().order[0] as usize;
     assert_eq!(s.snapshot.sources[top].label(), "198.51.100.7");
+    assert_eq!(s.state.table().order, [3, 2, 0, 1, 4], "equal ones as in the summary");
+    s.press("S");
+    assert_eq!(s.state.table().order, [0, 1, 4, 2, 3]);
 }
 
 #[test]
