@@ -302,7 +302,27 @@ fn data_on_stdin_and_keys_from_the_terminal() {
     pty.end();
 }
 
-/// The folders of demos that run as `TMPDIR` here.
+#[test]
+fn the_first_frame_and_the_end_wait_for_no_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+    assert!(made.success());
+    for signal in [None, Some("TERM")] {
+        // A pipe that nobody writes to: it cannot even be opened.
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eopwatch"));
+        command.arg(&path);
+        let mut pty = Pty::run(command);
+        pty.see("reading …");
+        match signal {
+            None => pty.press("q"),
+            Some(signal) => pty.signal(signal),
+        }
+        pty.end();
+    }
+}
+
+/// The demo, its log somewhere in this folder.
 fn demo(folder: &std::path::Path, speed: &str) -> Pty {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eopwatch"));
     command.args(["demo", "--speed", speed]);
