@@ -301,15 +301,21 @@ mod tests {
     }
 
     #[test]
-    fn every_key_that_a_caption_names_is_one() {
+    fn every_key_that_a_caption_names_is_one_and_all_fit_into_80_cells() {
         let (keymap, book) = (Keymap::default(), book());
         for lesson in &book.lesson {
             for name in lesson.text.split('{').skip(1).map(|part| part.split('}').next().unwrap_or_default())
             {
                 assert!(keymap.action_of(name).is_some(), "{name}: {}", lesson.text);
             }
+            // Every default key that is named takes one cell.
+            let names: usize =
+                lesson.text.split('{').skip(1).filter_map(|part| part.find('}')).map(|at| at + 1).sum();
+            let cells = " ▌ Try: ".chars().count() + lesson.text.chars().count() - names;
+            assert!(cells <= 80, "{cells} cells: {}", lesson.text);
             assert!(!lesson.does.is_empty() && lesson.does.iter().all(|n| keymap.action_of(n).is_some()));
         }
+        assert!(book.caption.iter().all(|c| c.text.chars().count() <= 77));
         assert!(book.lesson.is_sorted_by_key(|l| l.from.0) && book.caption.is_sorted_by_key(|c| c.at.0));
     }
 }
