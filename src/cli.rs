@@ -43,6 +43,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// The catalogue as an MTA's own bounce classes, back-off patterns or reply filters, ready to paste
     Rules(RulesArgs),
+    /// The interactive view on a built-in story: a block begins, is worked on, and clears; with captions that teach the keys
+    Demo(DemoArgs),
     /// Completions for a shell, on stdout
     Completions {
         /// The shell to complete for
@@ -50,6 +52,24 @@ pub enum Command {
     },
     /// The man page, on stdout
     Man,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// So many times as fast as a day in two minutes
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// Settings, of which theme, bell and keys are used (default: eopwatch/config.toml in the configuration folder)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| (0.1..=1000.0).contains(speed));
+    speed.ok_or_else(|| "a number from 0.1 to 1000".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file a command, glue only: arguments -> ready parts -> engine -> export or view.
 
 mod bounce_rules;
+mod demo;
 mod events;
 mod explain;
 mod onsets;
@@ -21,6 +22,7 @@ pub use output::{Failure, report};
 pub fn run(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
         None => view::run(&cli.view),
+        Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Summary(args)) => summary::run(&args),
         Some(Command::Events(args)) => events::run(&args),
         Some(Command::Onsets(args)) => onsets::run(&args),

@@ -6,11 +6,9 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use jiff::tz::TimeZone;
 use tempfile::NamedTempFile;
 
-use crate::aggregate::Snapshot;
 use crate::cli::{Color, SummaryFormat, ViewArgs};
 use crate::config::Config;
-use crate::engine::{Run, Session};
-use crate::export;
+use crate::engine::{Options, Run, Session};
 use crate::microsoft::{Catalogue, link};
 use crate::record::Zone;
 use crate::view::{self, Advice, ExportKind, Keymap, LineFile, ThemeName, ViewOptions};
@@ -22,7 +20,7 @@ use super::summary::render;
 /// Opens the view on a running engine.
 pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
     let config = config(&args.read)?;
-    let (theme, keymap) = (theme(args, &config)?, keymap(&config)?);
+    let look = Look::of(args.read.color, &config)?;
     if !io::stdout().is_terminal() {
         let run = Run::new(options(&args.read, &config, false)?, false);
         let snapshot = run.batch();
@@ -32,33 +30,55 @@ pub fn run(args: &ViewArgs) -> Result<u8, Failure> {
     let mut options = options(&args.read, &config, args.follow)?;
     // The lines behind a number are read again; a live pipe has to do without.
     options.look_twice = !args.follow;
-    let mask = args.read.mask;
-    let view = ViewOptions {
-        zone: match &options.zone {
-            Some(Zone::Named(zone)) => zone.clone(),
-            _ => TimeZone::system(),
-        },
-        theme,
-        base: options.filter.clone(),
-        mask,
-        advice: Box::new(advice),
-        exports: vec![ExportKind::Json],
-        export: Box::new(move |_, snapshot| {
-            write_snapshot(snapshot, mask).map_err(|error| format!("cannot be written: {error}"))
-        }),
-        line_file: Box::new(move || Ok(Box::new(Lines::new(mask)?))),
-        keymap,
-        bell: config.view.bell,
-        ..ViewOptions::default()
-    };
+    let view = view_options(&options, look, args.read.mask);
     let session = Session::start(options, args.follow);
     view::run(&session, view)?;
     Ok(output::status(&session.snapshot(), &args.read))
 }
 
-fn theme(args: &ViewArgs, config: &Config) -> Result<ThemeName, Failure> {
+/// What the config says about the screen.
+pub(super) struct Look {
+    theme: ThemeName,
+    keymap: Keymap,
+    bell: bool,
+}
+
+impl Look {
+    pub(super) fn of(color: Color, config: &Config) -> Result<Self, Failure> {
+        Ok(Self { theme: theme(color, config)?, keymap: keymap(config)?, bell: config.view.bell })
+    }
+}
+
+/// A view on a run with these options.
+pub(super) fn view_options(options: &Options, look: Look, mask: bool) -> ViewOptions {
+    ViewOptions {
+        zone: match &options.zone {
+            Some(Zone::Named(zone)) => zone.clone(),
+            _ => TimeZone::system(),
+        },
+        theme: look.theme,
+        base: options.filter.clone(),
+        mask,
+        advice: Box::new(advice),
+        exports: vec![ExportKind::Text, ExportKind::Json, ExportKind::Lines],
+        export: Box::new(move |export, snapshot| {
+            let (format, ending) = match export.kind {
+                ExportKind::Text => (SummaryFormat::Text, "txt"),
+                _ => (SummaryFormat::Json, "json"),
+            };
+            write_new(ending, &render(snapshot, format, mask))
+                .map_err(|error| format!("cannot be written: {error}"))
+        }),
+        line_file: Box::new(move || Ok(Box::new(Lines::new(mask)?))),
+        keymap: look.keymap,
+        bell: look.bell,
+        ..ViewOptions::default()
+    }
+}
+
+fn theme(color: Color, config: &Config) -> Result<ThemeName, Failure> {
     let told = ThemeName::from_env(|key| std::env::var(key).ok());
-    Ok(match (args.read.color, config.view.theme.as_deref()) {
+    Ok(match (color, config.view.theme.as_deref()) {
         (Color::Never, _) => ThemeName::Plain,
         (_, None) => told,
         (_, Some(name)) => ThemeName::parse(name).ok_or_else(|| {
@@ -98,18 +118,26 @@ fn advice(reply_id: &str) -> Option<Advice> {
     })
 }
 
-/// A name in the present folder that no file has yet, as far as the second tells.
-fn name(ending: &str) -> String {
+/// Names in the present folder, the second one for a second file of one second, and so on: what is there stays.
+fn names(ending: &str) -> impl Iterator<Item = String> {
     let now = jiff::Timestamp::now().to_zoned_datetime(TimeZone::system());
-    format!("eopwatch-{}.{ending}", now.strftime("%Y%m%d-%H%M%S"))
+    let (name, ending) = (format!("eopwatch-{}", now.strftime("%Y%m%d-%H%M%S")), ending.to_owned());
+    (1..100).map(move |number| match number {
+        1 => format!("{name}.{ending}"),
+        _ => format!("{name}-{number}.{ending}"),
+    })
 }
 
 /// Writes into the present folder, never over a file that is there; gives the name.
-fn write_snapshot(snapshot: &Snapshot, mask: bool) -> io::Result<String> {
-    let name = name("json");
-    let text = export::json::summary(snapshot);
-    File::create_new(&name)?.write_all(crate::text::masked(text, mask).as_bytes())?;
-    Ok(name)
+fn write_new(ending: &str, bytes: &[u8]) -> io::Result<String> {
+    for name in names(ending) {
+        match File::create_new(&name) {
+            Ok(mut file) => return file.write_all(bytes).map(|()| name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// Lines byte for byte as logged; the file gets its name when all are written.
@@ -135,9 +163,14 @@ impl LineFile for Lines {
     }
 
     fn finish(self: Box<Self>) -> io::Result<String> {
-        let name = name("log");
-        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.persist_noclobber(&name).map_err(|error| error.error)?;
-        Ok(name)
+        let mut file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        for name in names("log") {
+            match file.persist_noclobber(&name) {
+                Ok(_) => return Ok(name),
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
+                Err(error) => return Err(error.error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 }

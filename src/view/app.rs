@@ -19,6 +19,7 @@ use ratatui::layout::{Position, Rect};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::clock::Clock;
+use super::guide::Guide;
 use super::keys::{Keymap, View};
 use super::render::{AdviceFn, Scene, draw};
 use super::state::{ExportKind, Notice, State};
@@ -95,6 +96,8 @@ pub struct ViewOptions {
     pub exports: Vec<ExportKind>,
     pub export: Box<ExportFn>,
     pub line_file: Box<NewFileFn>,
+    /// Captions, where a story is told.
+    pub guide: Option<Guide>,
 }
 
 impl Default for ViewOptions {
@@ -111,17 +114,21 @@ impl Default for ViewOptions {
             exports: Vec::new(),
             export: Box::new(|_, _| Err("nothing can be exported here".to_owned())),
             line_file: Box::new(|| Err(io::ErrorKind::Unsupported.into())),
+            guide: None,
         }
     }
 }
 
 /// Between two frames: 30 a second at the most.
 const FRAME: Duration = Duration::from_millis(33);
-/// How often new data is looked for: while much is expected, while following, and else. Each look costs a
-/// millisecond of CPU (crossterm polls without pause at the end of a wait), so idle ones are rare.
+/// How often new data is looked for: while much is expected, while following, and else.
 const BUSY: Duration = Duration::from_millis(50);
 const LIVE: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_millis(300);
+/// What is added to a wait: crossterm cuts it to whole milliseconds, and polls without a pause for what it has cut off.
+const SLACK: Duration = Duration::from_micros(150);
+/// For what has come already. With no time at all, crossterm does not even look at the keys it has read.
+const AT_ONCE: Duration = Duration::from_micros(50);
 /// How long an answer to a new filter is expected.
 const ANSWER: Duration = Duration::from_secs(3);
 /// More is not put into a clipboard: terminals cut it.
@@ -226,6 +233,7 @@ impl<'a> App<'a> {
         state.keymap = std::mem::take(&mut options.keymap);
         state.base = std::mem::take(&mut options.base);
         state.exports.clone_from(&options.exports);
+        state.guide = options.guide.take();
         state.mouse = options.mouse;
         state.mask = options.mask;
         let (w, h) = terminal::size()?;
@@ -264,11 +272,12 @@ impl<'a> App<'a> {
                 drawn = Some(Instant::now());
                 continue;
             }
-            let mut patience = if self.dirty { due } else { self.tick() };
+            let wait = if self.dirty { due } else { self.tick() };
+            let mut patience = Duration::from_millis(wait.as_micros().div_ceil(1000) as u64) + SLACK;
             // All that waits, then one frame.
             while event::poll(patience)? {
                 self.event(event::read()?)?;
-                patience = Duration::ZERO;
+                patience = AT_ONCE;
                 if self.quit {
                     break;
                 }

@@ -1,6 +1,6 @@
 //! The columns of the four tables: titles, widths, order, values. Drawing, sorting and the mouse all ask here.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use super::clock::Clock;
 use super::state::{Crumb, Field};
@@ -436,9 +436,19 @@ pub struct Sort {
     pub ascending: bool,
 }
 
-/// Sorts row numbers of a table; equal ones keep their order.
+/// Sorts row numbers of a table, which are ascending; equal ones keep their order.
 pub(super) fn sort(order: &mut [u32], tab: Tab, snapshot: &Snapshot, sort: Sort) {
-    if let Some(column) = sort.column {
+    if let Some(column) = sort.column.filter(|c| c.is_number() && *c != Column::Share) {
+        // A hundred thousand rows are sorted ten times a second while reading: their numbers are fetched once.
+        let number = |i: u32| Row::of(tab, snapshot, i as usize).map_or(0, |row| row.number(column));
+        let mut keyed: Vec<(u64, u32)> = order.iter().map(|&i| (number(i), i)).collect();
+        if sort.ascending {
+            keyed.sort_unstable();
+        } else {
+            keyed.sort_unstable_by_key(|&(number, i)| (Reverse(number), i));
+        }
+        order.iter_mut().zip(keyed).for_each(|(to, (_, i))| *to = i);
+    } else if let Some(column) = sort.column {
         order.sort_by(|&a, &b| {
             let (Some(a), Some(b)) = (Row::of(tab, snapshot, a as usize), Row::of(tab, snapshot, b as usize))
             else {

@@ -187,6 +187,7 @@ const TABLE: &[Entry] = &[
     (Action::SortMenu, "sort", TOP, "s", "sort by a column", "sort"),
     (Action::SortReverse, "reverse", TOP, "S", "reverse the order", ""),
     (Action::Export, "export", &[Overview, Block], "x", "export what is shown to a file", "export"),
+    (Action::Export, "export", LIST, "x", "export the listed lines, or the summary, to a file", ""),
     (Action::Write, "write", LIST, "w", "write all lines behind the selection to a file", "write"),
     (Action::Note, "note", &[Overview, Block], "N", "a note at the selected block, kept while the program runs", ""),
     (Action::Command, "command", ALL, ":", "command line: every action by its name, and more; Tab completes", ""),
@@ -332,6 +333,14 @@ impl Keymap {
     pub fn label(&self, view: View, action: Action) -> String {
         let key = self.of(view).find(|b| b.action == action).and_then(|b| b.keys.first());
         key.map_or_else(|| format!(":{}", self.name(action)), |key| key.label())
+    }
+
+    /// The first key of an action of this name as it is shown; of two, the arrow, which explains itself.
+    pub(super) fn arrow_or_label(&self, name: &str) -> String {
+        let arrows = [KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right];
+        let Some(binding) = self.bindings.iter().find(|b| b.name == name) else { return String::new() };
+        let arrow = binding.keys.iter().find(|key| arrows.contains(&key.code));
+        arrow.or(binding.keys.first()).map_or_else(|| format!(":{name}"), |key| key.label())
     }
 
     /// What an action of this name does, in whatever view.

@@ -16,6 +16,8 @@ pub(super) struct Areas {
     pub chart: Rect,
     pub table: Rect,
     pub advice: Rect,
+    /// Captions, where a story is told.
+    pub guide: Rect,
     pub footer: Rect,
     /// The block list alone, too small for anything else.
     pub tiny: bool,
@@ -42,6 +44,12 @@ impl Areas {
     }
 }
 
+/// Lines of the captions: none on a small screen, which is for the data.
+fn guide_lines(state: &State) -> u16 {
+    let (w, h) = state.size;
+    if state.guide.is_some() && w >= 80 && h >= 24 { 2 } else { 0 }
+}
+
 /// Width from which the advice has a panel of its own.
 pub(super) const WIDE: u16 = 110;
 
@@ -52,12 +60,14 @@ pub(super) const WIDE: u16 = 110;
 /// ├────────── news ───────────┤   ├───── blocks ────┤   │          │
 /// ├────────── blocks ─────────┤   ├───── chart ─────┤   ├─ footer ─┤
 /// ├────────── chart ──────────┤   ├───── table ─────┤   └──────────┘
-/// ├───── table ───┬─ advice ──┤   ├───── footer ────┤
+/// ├───── table ───┬─ advice ──┤   ├───── guide ─────┤
+/// ├────────── guide ──────────┤   ├───── footer ────┤
 /// ├────────── footer ─────────┤   └─────────────────┘
 /// └───────────────────────────┘   chart: one line under 80x20, up to three with datacenters
 /// ```
 pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
-    let (w, h) = state.size;
+    let (w, full) = state.size;
+    let h = full - guide_lines(state);
     let mut areas = Areas { block_lines: if w >= 150 { 1 } else { 2 }, framed: true, ..Areas::default() };
     let mut y = 0;
     let mut bottom = h;
@@ -83,7 +93,8 @@ pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
         return areas;
     }
     bottom -= 1;
-    areas.footer = Rect::new(0, bottom, w, 1);
+    areas.guide = Rect::new(0, bottom, w, full - h);
+    areas.footer = Rect::new(0, full - 1, w, 1);
     areas.crumbs = take(1, bottom);
     if !state.news.is_empty() {
         areas.news = take(1, bottom);
@@ -142,6 +153,7 @@ pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
 pub(super) struct Sub {
     pub header: Rect,
     pub body: Rect,
+    pub guide: Rect,
     pub footer: Rect,
     pub framed: bool,
 }
@@ -149,15 +161,17 @@ pub(super) struct Sub {
 /// ```text
 /// ┌─ header ─┐   from 8 lines on with header, from 6 on with footer, from 30x6 on with a frame around the body
 /// ├── body ──┤
+/// ├─ guide ──┤   only where a story is told
 /// ├─ footer ─┤
 /// └──────────┘
 /// ```
 pub(super) fn sub(state: &State) -> Sub {
     let (w, h) = state.size;
-    let (top, foot) = (u16::from(h >= 8), u16::from(h >= 6));
+    let (top, foot, guide) = (u16::from(h >= 8), u16::from(h >= 6), guide_lines(state));
     Sub {
         header: Rect::new(0, 0, w, top),
-        body: Rect::new(0, top, w, h - top - foot),
+        body: Rect::new(0, top, w, h - top - foot - guide),
+        guide: Rect::new(0, h - foot - guide, w, guide),
         footer: Rect::new(0, h - foot, w, foot),
         framed: true,
     }

@@ -6,6 +6,7 @@ use tui_input::Input;
 
 use super::clock::{Clock, duration};
 use super::columns::{self, Column, Row, Sort, Tab};
+use super::guide::Guide;
 use super::heat;
 use super::keys::{Action, Keymap, View};
 use super::layout;
@@ -254,6 +255,9 @@ pub enum ExportKind {
     Json,
     Html,
     Csv,
+    Text,
+    /// The log lines behind the selection.
+    Lines,
     /// The pack that a delist request needs, for the selected block.
     Evidence,
 }
@@ -266,6 +270,8 @@ impl ExportKind {
             Self::Json => "json",
             Self::Html => "html",
             Self::Csv => "csv",
+            Self::Text => "text",
+            Self::Lines => "lines",
             Self::Evidence => "evidence",
         }
     }
@@ -334,6 +340,8 @@ pub struct State {
     pub keymap: Keymap,
     pub clock: Clock,
     pub exports: Vec<ExportKind>,
+    /// Captions, where a story is told.
+    pub guide: Option<Guide>,
 }
 
 impl State {
@@ -376,6 +384,7 @@ impl State {
             keymap: Keymap::default(),
             clock,
             exports: vec![ExportKind::Markdown, ExportKind::Json],
+            guide: None,
         }
     }
 

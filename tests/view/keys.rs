@@ -1,6 +1,7 @@
 //! What keys and the mouse do.
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use eopwatch::aggregate::Filter;
 use eopwatch::view::{Column, Crumb, Effect, ExportKind, Focus, Message, PromptKind, Tab, ThemeName, View};
 
 use super::{Screen, fake};
@@ -79,6 +80,9 @@ fn sorting_by_a_number_begins_with_the_most() {
     assert_eq!(s.state.table().sort.column, Some(Column::Deferred));
     let top = s.state.table().order[0] as usize;
     assert_eq!(s.snapshot.sources[top].label(), "198.51.100.7");
+    assert_eq!(s.state.table().order, [3, 2, 0, 1, 4], "equal ones as in the summary");
+    s.press("S");
+    assert_eq!(s.state.table().order, [0, 1, 4, 2, 3]);
 }
 
 #[test]
@@ -166,7 +170,23 @@ fn export_copy_write() {
     s.press("q 1 y");
     assert!(matches!(s.effects.pop(), Some(Effect::Copy(text)) if text == "192.0.2.25"));
     s.press("L w");
-    assert!(matches!(s.effects.pop(), Some(Effect::WriteLines(_))));
+    let same = |a: &Filter, b: &Filter| format!("{a:?}") == format!("{b:?}");
+    let Some(Effect::WriteLines(listed)) = s.effects.pop() else { panic!("lines are written") };
+    s.state.exports = vec![ExportKind::Text, ExportKind::Json, ExportKind::Lines];
+    s.press("x");
+    assert!(s.text().contains("the listed lines"), "{}", s.text());
+    s.press("Enter");
+    assert!(
+        matches!(s.effects.pop(), Some(Effect::WriteLines(f)) if same(&f, &listed)),
+        "the nearest is chosen"
+    );
+    s.press("q x l");
+    assert!(
+        matches!(s.effects.pop(), Some(Effect::WriteLines(f)) if same(&f, &listed)),
+        "without listing them"
+    );
+    s.press("x t");
+    assert!(matches!(s.effects.pop(), Some(Effect::Export(e)) if e.kind == ExportKind::Text));
 }
 
 #[test]

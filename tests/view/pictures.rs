@@ -1,7 +1,7 @@
 //! Every screen at five sizes, empty and full. Read with eyes before accepted.
 
 use eopwatch::aggregate::{InputRow, Progress, Snapshot};
-use eopwatch::view::ThemeName;
+use eopwatch::view::{Guide, ThemeName, Tip};
 
 use super::{Screen, fake};
 
@@ -230,4 +230,36 @@ fn a_hundred_thousand_domains_stay_smooth() {
     }
     let each = begin.elapsed() / 20;
     assert!(each.as_millis() < 60, "{each:?} a key, in a debug build");
+}
+
+#[test]
+fn captions_of_a_story() {
+    let tip = Tip {
+        from: 0,
+        text: "{down} selects, {open} drills in; {help} help".into(),
+        does: vec!["down".into()],
+    };
+    let later = Tip { from: i64::MAX, ..tip.clone() };
+    let caption = "Spam traps were among them: one datacenter refuses 203.0.113.25.";
+    for (w, h) in [(120, 35), (80, 24), (60, 15)] {
+        for (name, keys) in [("guide", ""), ("guide-done", "j"), ("guide-block", "b")] {
+            let mut screen = Screen::new(fake::full(), w, h);
+            let plain = screen.text();
+            screen.state.guide =
+                Some(Guide::new(vec![(0, caption.into())], vec![tip.clone(), later.clone()]));
+            screen.send(eopwatch::view::Message::Data);
+            screen.press(keys);
+            let text = screen.text();
+            if (w, h) == (60, 15) {
+                assert!(
+                    !text.contains("▌ Spam") && (!keys.is_empty() || text == plain),
+                    "too small for captions"
+                );
+                continue;
+            }
+            insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
+                insta::assert_snapshot!(format!("{name}-{w}x{h}"), text);
+            });
+        }
+    }
 }

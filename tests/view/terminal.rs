@@ -196,11 +196,7 @@ fn start_drill_in_back_resize_quit() {
 
 #[test]
 fn the_program_follows_a_growing_file_and_writes_its_lines() {
-    let mut text = String::new();
-    let log = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/story-mail.log.gz");
-    flate2::read::MultiGzDecoder::new(std::fs::File::open(log).expect("there"))
-        .read_to_string(&mut text)
-        .expect("UTF-8");
+    let text = sample();
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let (first, later) = lines.split_at(lines.len() / 2);
     let folder = tempfile::tempdir().expect("a folder");
@@ -230,6 +226,165 @@ fn the_program_follows_a_growing_file_and_writes_its_lines() {
     pty.end();
 }
 
+/// The sample story's text.
+fn sample() -> String {
+    let log = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/story-mail.log.gz");
+    let mut text = String::new();
+    let file = std::fs::File::open(log).expect("there");
+    flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).expect("UTF-8");
+    text
+}
+
+#[test]
+fn exports_are_named_and_write_over_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("mail.log"), sample()).expect("written");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eopwatch"));
+    command.args(["--timezone", "UTC", "--year", "2026", "mail.log"]);
+    command.cwd(folder.path());
+    let mut pty = Pty::run(command);
+    pty.see("read in");
+    let written = |ending: &str| -> Vec<std::path::PathBuf> {
+        let all = std::fs::read_dir(folder.path()).expect("listed").flatten().map(|entry| entry.path());
+        let is_ours =
+            |p: &std::path::PathBuf| p.extension().is_some_and(|e| e == ending) && !p.ends_with("mail.log");
+        all.filter(is_ours).collect()
+    };
+    // Three of a kind in no time: each has a name of its own.
+    for (key, ending, count) in [("t", "txt", 1), ("j", "json", 1), ("j", "json", 2), ("j", "json", 3)] {
+        pty.press("x");
+        pty.see("summary as text");
+        pty.press(key);
+        pty.wait("another file, and its name", |pty| {
+            let files = written(ending);
+            files.len() == count
+                && files
+                    .iter()
+                    .any(|f| pty.screen().contains(&*f.file_name().expect("a name").to_string_lossy()))
+        });
+    }
+    let summary = std::process::Command::new(env!("CARGO_BIN_EXE_eopwatch"))
+        .args(["summary", "--timezone", "UTC", "--year", "2026", "mail.log"])
+        .current_dir(folder.path())
+        .output()
+        .expect("run");
+    assert_eq!(std::fs::read(&written("txt")[0]).expect("read"), summary.stdout);
+    for file in written("json") {
+        let text = std::fs::read_to_string(file).expect("read");
+        assert!(text.starts_with('{') && text.contains("eopwatch.summary/1") && text.ends_with("}\n"));
+    }
+    pty.press("L");
+    pty.see("newest first");
+    pty.press("x");
+    pty.see("the listed lines");
+    pty.press("l");
+    pty.wait("the lines' file", |_| written("log").len() == 1);
+    pty.see("lines)");
+    pty.press("\x03");
+    pty.end();
+}
+
+#[test]
+fn data_on_stdin_and_keys_from_the_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("mail.log"), sample()).expect("written");
+    let mut command = CommandBuilder::new("/bin/sh");
+    let program = env!("CARGO_BIN_EXE_eopwatch");
+    command.args(["-c", &format!("cat mail.log | {program} --timezone UTC --year 2026 -f -")]);
+    command.cwd(folder.path());
+    let mut pty = Pty::run(command);
+    pty.see("24 Nov 05:59");
+    pty.press("2");
+    pty.see("hotmail.com");
+    pty.press("/out\r");
+    pty.see("1 of 1");
+    pty.press("q");
+    pty.end();
+}
+
+#[test]
+fn the_first_frame_and_the_end_wait_for_no_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo");
+    assert!(made.success());
+    for signal in [None, Some("TERM")] {
+        // A pipe that nobody writes to: it cannot even be opened.
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eopwatch"));
+        command.arg(&path);
+        let mut pty = Pty::run(command);
+        pty.see("reading …");
+        match signal {
+            None => pty.press("q"),
+            Some(signal) => pty.signal(signal),
+        }
+        pty.end();
+    }
+}
+
+/// The demo, its log somewhere in this folder.
+fn demo(folder: &std::path::Path, speed: &str) -> Pty {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eopwatch"));
+    command.args(["demo", "--speed", speed]);
+    command.env("TMPDIR", folder);
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
+    Pty::run(command)
+}
+
+fn is_empty(folder: &std::path::Path) -> bool {
+    std::fs::read_dir(folder).expect("listed").next().is_none()
+}
+
+#[test]
+fn the_demo_teaches_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut pty = demo(folder.path(), "0.1");
+    pty.see("All is well");
+    pty.see("● live");
+    pty.see("Try: ↓ selects a source");
+    assert!(!is_empty(folder.path()), "the log is a file");
+    pty.press("\x1b[B");
+    pty.see("Try: ⏎ drills in");
+    pty.press("\r");
+    pty.see("› source 203.0.113.");
+    pty.see("Try: ⌫ goes back");
+    pty.press("\x7f");
+    pty.see("done; the story goes on");
+    pty.press("q");
+    pty.end();
+    assert!(is_empty(folder.path()));
+    let pty = demo(folder.path(), "1");
+    pty.see("● live");
+    pty.signal("TERM");
+    pty.end();
+    assert!(is_empty(folder.path()), "nor after a signal");
+}
+
+#[test]
+fn the_demo_ends_as_its_summary_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let batch = std::process::Command::new(env!("CARGO_BIN_EXE_eopwatch"))
+        .args(["demo"])
+        .env("TMPDIR", folder.path())
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .output()
+        .expect("run");
+    assert!(batch.status.success() && is_empty(folder.path()));
+    let batch = String::from_utf8(batch.stdout).expect("UTF-8");
+    assert!(batch.contains("· cleared  203.0.113.25"), "{batch}");
+    let words: Vec<&str> = batch.split_whitespace().collect();
+    let refused = words.windows(4).find(|w| w[1] == "of" && w[3] == "refused").expect("a share");
+    let mut pty = demo(folder.path(), "1000");
+    pty.see("NEW");
+    pty.see("The end. Look around");
+    pty.see("cleared");
+    pty.press("b");
+    pty.see(&format!("{} of {}", refused[0], refused[2]));
+    pty.press("\x03");
+    pty.end();
+    assert!(is_empty(folder.path()));
+}
+
 #[test]
 fn signals_give_the_terminal_back() {
     for signal in ["TERM", "INT", "HUP"] {
@@ -252,17 +407,45 @@ fn a_panic_gives_the_terminal_back() {
 }
 
 #[test]
-fn suspended_and_back() {
+fn keys_that_come_at_once_take_no_frame_each() {
     let mut pty = Pty::start(&[]);
     pty.see("q quit");
-    pty.press("\x1a");
-    pty.wait("shell's screen", |p| {
-        let output = p.output();
-        output.rfind("\x1b[?1049l") > output.rfind("\x1b[?1049h")
-    });
-    std::thread::sleep(Duration::from_millis(200));
-    pty.signal("CONT");
-    pty.see("q quit");
+    // Each frame hides the cursor.
+    let frames = |pty: &Pty| pty.output().matches("\x1b[?25l").count();
+    let before = frames(&pty);
+    pty.press(&"jk".repeat(500));
+    pty.press("2");
+    pty.see("outlook.com");
+    let frames = frames(&pty) - before;
+    assert!((1..200).contains(&frames), "{frames} frames for a thousand keys");
     pty.press("q");
     pty.end();
+}
+
+#[test]
+fn suspended_and_back() {
+    for by_key in [true, false] {
+        let mut pty = Pty::start(&[]);
+        pty.see("q quit");
+        if by_key {
+            pty.press("\x1a");
+        } else {
+            pty.signal("TSTP");
+        }
+        pty.wait("shell's screen", |p| {
+            let output = p.output();
+            output.rfind("\x1b[?1049l") > output.rfind("\x1b[?1049h")
+        });
+        // It stops only after it has given the terminal back.
+        let stat = format!("/proc/{}/stat", pty.child.process_id().expect("running"));
+        let is_stopped =
+            |stat: &str| stat.rsplit(')').next().is_some_and(|s| s.trim_start().starts_with('T'));
+        pty.wait("stop", |_| std::fs::read_to_string(&stat).map_or(true, |stat| is_stopped(&stat)));
+        pty.signal("CONT");
+        pty.see("q quit");
+        pty.press("2");
+        pty.see("contoso.example");
+        pty.press("q");
+        pty.end();
+    }
 }

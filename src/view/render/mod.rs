@@ -4,6 +4,7 @@ mod advice;
 mod blocks;
 mod chart;
 mod detail;
+mod guide;
 mod header;
 mod heat;
 mod help;
@@ -74,6 +75,7 @@ pub fn draw(frame: &mut Frame, scene: &Scene) -> usize {
             View::Messages => end = messages::draw(frame, sub.body, scene, scroll),
             View::Help | View::Overview => end = help::draw(frame, sub.body, scene, scroll),
         }
+        guide::draw(frame, sub.guide, scene);
         header::footer(frame, sub.footer, scene);
     }
     popup::menu(frame, scene);
@@ -97,6 +99,7 @@ fn overview(frame: &mut Frame, scene: &Scene) {
     }
     tables::draw(frame, areas.table, scene);
     advice::draw(frame, areas.advice, scene, 0, false);
+    guide::draw(frame, areas.guide, scene);
     header::footer(frame, areas.footer, scene);
 }
 

@@ -2,7 +2,7 @@
 
 use super::lines::{list_lines, select_line_for_good};
 use super::{Effect, act, note, push, set_filter};
-use crate::aggregate::Snapshot;
+use crate::aggregate::{Filter, Snapshot};
 use crate::engine::LineList;
 use crate::view::columns::{Row, Tab};
 use crate::view::keys::{Action, View};
@@ -103,14 +103,25 @@ fn forest_crumb(state: &State, snapshot: &Snapshot) -> Option<Crumb> {
 
 /// The lines behind what is selected.
 pub(super) fn open_lines(state: &mut State, snapshot: &Snapshot, effects: &mut Vec<Effect>) {
+    let Some((of, filter)) = behind(state, snapshot) else {
+        state.notice = note("no block selected");
+        return;
+    };
+    state.lines_of = of;
+    state.lines_filter = filter;
+    state.lines_until.clear();
+    state.across = 0;
+    push(state, View::Lines);
+    list_lines(state, effects);
+}
+
+/// What is selected as it is called, and its filter; nothing where a block is meant and none is selected.
+pub(super) fn behind(state: &State, snapshot: &Snapshot) -> Option<(String, Filter)> {
     let tiny = layout::overview(state, snapshot).tiny;
     let base = state.filter();
     let plot = layout::plot(&layout::overview(state, snapshot), snapshot);
-    let (of, filter) = if state.view() == View::Block || state.focus == Focus::Blocks || tiny {
-        let Some(onset) = state.onset(snapshot) else {
-            state.notice = note("no block selected");
-            return;
-        };
+    let behind = if state.view() == View::Block || state.focus == Focus::Blocks || tiny {
+        let onset = state.onset(snapshot)?;
         (format!("the block of {}", onset_source(onset)), onset_filter(&base, onset))
     } else if let (Focus::Chart, Some(at)) = (state.focus, state.cursor) {
         let mut crumbs = vec![Crumb::Span { since: Some(at), until: Some(at + plot.width_s - 1) }];
@@ -123,10 +134,5 @@ pub(super) fn open_lines(state: &mut State, snapshot: &Snapshot, effects: &mut V
         let names: Vec<_> = crumbs.iter().map(|c| c.text(&state.clock)).collect();
         (names.join(", "), filter(&state.base, &crumbs))
     };
-    state.lines_of = of;
-    state.lines_filter = filter;
-    state.lines_until.clear();
-    state.across = 0;
-    push(state, View::Lines);
-    list_lines(state, effects);
+    Some(behind)
 }

@@ -2,11 +2,12 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
+use super::drill::behind;
 use super::{Effect, Export, note};
 use crate::aggregate::Snapshot;
 use crate::view::columns::{self, Column, Sort};
 use crate::view::keys::View;
-use crate::view::state::{Choice, ExportKind, Focus, Menu, MenuItem, State};
+use crate::view::state::{Choice, ExportKind, Focus, Menu, MenuItem, Notice, State};
 
 pub(super) fn sort_menu(state: &mut State) {
     state.focus = Focus::Table;
@@ -30,6 +31,7 @@ pub(super) fn sort_menu(state: &mut State) {
 
 pub(super) fn export_menu(state: &mut State, snapshot: &Snapshot) {
     let has_block = state.onset(snapshot).is_some();
+    let is_listed = state.view() == View::Lines;
     let items: Vec<_> = state
         .exports
         .iter()
@@ -40,6 +42,9 @@ pub(super) fn export_menu(state: &mut State, snapshot: &Snapshot) {
                 ExportKind::Json => ('j', "summary as JSON, for scripts"),
                 ExportKind::Html => ('h', "summary as HTML, for people"),
                 ExportKind::Csv => ('c', "tables as CSV"),
+                ExportKind::Text => ('t', "summary as text, to read"),
+                ExportKind::Lines if is_listed => ('l', "the listed lines, all of them"),
+                ExportKind::Lines => ('l', "the log lines behind the selection"),
                 ExportKind::Evidence => ('e', "evidence pack for a delist request"),
             };
             MenuItem { key, label: label.into(), choice: Choice::Export(kind) }
@@ -49,8 +54,12 @@ pub(super) fn export_menu(state: &mut State, snapshot: &Snapshot) {
         state.notice = note("nothing can be exported from here");
         return;
     }
-    let evidence = |i: &MenuItem| i.choice == Choice::Export(ExportKind::Evidence);
-    let at = if state.view() == View::Block { items.iter().position(evidence).unwrap_or(0) } else { 0 };
+    let nearest = match state.view() {
+        View::Block => Some(ExportKind::Evidence),
+        View::Lines => Some(ExportKind::Lines),
+        _ => None,
+    };
+    let at = items.iter().position(|i| nearest.map(Choice::Export) == Some(i.choice)).unwrap_or(0);
     state.menu = Some(Menu { title: "Export what is shown", items, at });
 }
 
@@ -81,21 +90,31 @@ pub(super) fn choose(state: &mut State, snapshot: &Snapshot, effects: &mut Vec<E
     let Some(menu) = state.menu.take() else { return };
     match menu.items.get(menu.at).map(|i| i.choice) {
         Some(Choice::Sort(column)) => sort_by(state, column),
-        // The menu offers only what can be had.
         Some(Choice::Export(kind)) => {
-            let _ = export(state, kind, snapshot, effects);
+            if let Err(why) = export(state, kind, snapshot, effects) {
+                state.notice = Some(Notice { text: why, is_error: true });
+            }
         }
         None => {}
     }
 }
 
-/// What is shown, or the evidence for the selected block, to a file.
+/// What is shown, the lines behind it, or the evidence for the selected block, to a file.
 pub(super) fn export(
     state: &State,
     kind: ExportKind,
     snapshot: &Snapshot,
     effects: &mut Vec<Effect>,
 ) -> Result<(), String> {
+    if kind == ExportKind::Lines {
+        let filter = if state.view() == View::Lines {
+            state.lines_filter.clone()
+        } else {
+            behind(state, snapshot).ok_or("export lines: no block is selected")?.1
+        };
+        effects.push(Effect::WriteLines(filter));
+        return Ok(());
+    }
     let onset = state.onset(snapshot).map(|o| o.id.clone());
     if kind == ExportKind::Evidence && onset.is_none() {
         return Err("export evidence: no block is selected".to_owned());

@@ -85,6 +85,9 @@ pub fn update(state: &mut State, message: Message, snapshot: &Snapshot, lines: &
                 select_line(state, lines.lines.len().saturating_sub(1), lines);
             }
             watch(state, snapshot, &mut effects);
+            if let Some(guide) = &mut state.guide {
+                guide.tick(State::now(snapshot));
+            }
         }
         Message::Missed(count) => state.missed = count,
         Message::Notice(notice) => state.notice = Some(notice),
@@ -154,6 +157,9 @@ pub(super) fn act(
     lines: &LineList,
     effects: &mut Vec<Effect>,
 ) {
+    if let Some(guide) = &mut state.guide {
+        guide.did(action, &state.keymap);
+    }
     let page = page(state, snapshot);
     let step = isize::try_from(page).unwrap_or(isize::MAX);
     match action {
