@@ -274,6 +274,29 @@ fn what_late_lines_change_is_said() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_hides_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (own, other) = (folder.path().join("a.log"), folder.path().join("b.log"));
+    let mut before: String = (0..600).map(|i| delivery(i * 60, false)).collect();
+    // Its own clock went wrong for one line, and another host's is wrong by a day.
+    before += &delivery(40_000, false);
+    before += &(36_001..36_050).map(|second| delivery(second, false)).collect::<String>();
+    fs::write(&own, before).expect("written");
+    fs::write(&other, delivery(36_050, false).replace("2026-05-12", "2026-05-13").replace("mta1", "mta2"))
+        .expect("written");
+    let paths = [own.to_str().expect("a path"), other.to_str().expect("a path")];
+    let (mut child, lines) = start(&paths, Stdio::null());
+    let mut log = OpenOptions::new().append(true).open(&own).expect("opened");
+    let block: String = (0..30).map(|i| delivery(36_100 + i * 20, true)).collect();
+    log.write_all(block.as_bytes()).expect("written");
+    let onset: Value =
+        serde_json::from_str(&lines.recv_timeout(PATIENCE).expect("an event in time")).expect("JSON");
+    assert_eq!((&onset["kind"], &onset["start"]), (&"onset".into(), &"2026-05-12T10:01:40Z".into()));
+    let status = Command::new("kill").arg(child.id().to_string()).status().expect("kill");
+    assert!(status.success() && child.wait().expect("ended").success());
+}
+
+#[test]
 fn events_on_a_pipe_come_before_it_ends() {
     let content = text(&data("../sample-logs/story-mail.log.gz"));
     let expected = expected(&content);

@@ -151,6 +151,8 @@ pub struct Event {
     /// The same up to the last refusal that counted: passes after the end do not water down its share.
     counts_until: Counts,
     pub(super) passes: u64,
+    /// Passes and attempts up to the last refusal that counted.
+    pub(super) until_refused: (u64, u64),
     pub(super) retries: u64,
     pub(super) per_minute_before: Option<f64>,
     waiting: HashSet<u64, foldhash::fast::FixedState>,
@@ -231,6 +233,7 @@ impl Event {
             counts,
             counts_until: counts,
             passes: (counts.n - counts.k) as u64,
+            until_refused: ((counts.n - counts.k) as u64, excursion.attempts - alarm.start.attempts),
             retries: 0,
             per_minute_before: None,
             waiting: HashSet::default(),
@@ -332,6 +335,7 @@ impl Event {
             self.clear_sum = (self.clear_sum - (qa / pc).ln()).max(0.0);
             if self.clear_sum <= 0.0 {
                 self.last_refused = now;
+                self.until_refused = (self.passes, self.during.attempts);
                 self.counts_until = self.counts;
             }
             if self.clear_sum < 3.45 {
@@ -434,11 +438,13 @@ impl Event {
     pub(super) fn audit(&mut self, after: Option<f64>, now: i64) {
         let minutes =
             ((self.cleared_at.map_or(now, |_| self.last_refused) - self.start) as f64 / 60.0).max(1.0);
+        // What came through after its end is not what Microsoft takes during a throttle.
+        let passes = if self.is_active() { self.passes } else { self.until_refused.0 };
         self.backoff = Some(Backoff {
             per_minute_before: self.per_minute_before,
             per_minute_after: after,
             retries: Some(self.retries),
-            accepted_per_minute: (self.family == Family::Throttle).then_some(self.passes as f64 / minutes),
+            accepted_per_minute: (self.family == Family::Throttle).then_some(passes as f64 / minutes),
         });
     }
 

@@ -19,6 +19,8 @@ use super::volume::SLOT;
 use super::{Detector, HISTORY};
 
 const DAY: i64 = 86_400;
+/// So late may lines of other sources still come, in a live run.
+const LATE: i64 = 1200;
 /// Events within this many seconds of each other count as one wave.
 const WAVE: i64 = 900;
 /// No more events of a wave are looked at. It bounds the work on any input.
@@ -116,12 +118,12 @@ pub fn link(detector: &mut Detector, names: &impl Names, other: Option<&OtherPro
         let events =
             source.events.iter().enumerate().filter(|(_, event)| is_open(event)).map(|(index, event)| {
                 let last = event.start + DAY;
-                let is_settled = end > last;
-                (is_settled, view.beside(at, index, event, if is_settled { by(last) } else { whole }))
+                let known = if end > last { by(last) } else { whole };
+                (end > last + LATE, view.beside(at, index, event, known))
             });
         let changes = source.changes.iter().filter(|change| is_open(&change.event)).map(|change| {
             let known = change.at.min(change.event.start + DAY);
-            (end > change.at, view.beside(at, change.index, &change.event, by(known)))
+            (end > change.at + LATE, view.beside(at, change.index, &change.event, by(known)))
         });
         found.push(events.chain(changes).collect());
     }

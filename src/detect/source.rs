@@ -516,8 +516,12 @@ impl Source {
     /// Attempts a minute inside an event.
     pub(super) fn per_minute_after(&self, at: usize) -> Option<f64> {
         let event = &self.events[at];
-        let minutes = (event.last_attempt - event.start) as f64 / 60.0;
-        (minutes >= 1.0).then(|| event.during.attempts as f64 / minutes)
+        let (until, attempts) = match event.is_active() {
+            true => (event.last_attempt, event.during.attempts),
+            false => (event.last_refused, event.until_refused.1),
+        };
+        let minutes = (until - event.start) as f64 / 60.0;
+        (minutes >= 1.0).then(|| attempts as f64 / minutes)
     }
 }
 

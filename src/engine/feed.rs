@@ -6,6 +6,9 @@
 //! - in a live run the state of ten minutes ago is taken up again and what came since is taken once more, with the late
 //!   line in its place; what is later than that is counted and changes no event.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use foldhash::{HashMap, HashMapExt};
 
 use crate::aggregate::{Learned, NameTables};
@@ -22,8 +25,12 @@ const SLICE: usize = 1 << 19;
 const SETTLE: i64 = 43_200;
 /// Late lines of a live run are put in their place for so long, and for twice as long at most.
 const WINDOW: i64 = 600;
-/// No more trials are kept for that.
+/// No more trials of a source are kept for that.
 const MOST_RECENT: usize = 1 << 20;
+/// Time has gone on where so many trials say so: a single stamp may be a mistake.
+const WITNESSES: usize = 5;
+/// With so many trials in a [`WINDOW`], a gap as long as that is none of chance.
+const DENSE: usize = 50;
 
 /// The detection of a run.
 pub struct Feed {
@@ -42,14 +49,15 @@ pub struct Feed {
     frontier: i64,
     settled: i64,
     is_disordered: bool,
-    window: Option<Window>,
+    /// By source, once the run is live.
+    windows: Option<HashMap<u32, Window>>,
     /// Too late for the window.
     late: u64,
     /// What was taken, where it is asked for again.
     kept: Option<Trials>,
 }
 
-/// What a live run may have to take once more.
+/// What a live run may have to take once more of one source: each has a clock of its own.
 struct Window {
     /// Two stretches of time, the older one first.
     stretches: [Stretch; 2],
@@ -57,11 +65,11 @@ struct Window {
     recent: Trials,
 }
 
-/// Where sources stood before their first trial of a stretch.
+/// Where the source stood before its first trial of a stretch.
 struct Stretch {
     /// It began behind this second.
     base: i64,
-    sources: HashMap<u32, [SourceState; 2]>,
+    states: Option<[SourceState; 2]>,
 }
 
 /// By sender domain, the second in which its authentication was first refused: what was accepted before that is not in
@@ -83,7 +91,7 @@ impl Feed {
             frontier: i64::MIN,
             settled: i64::MIN,
             is_disordered: false,
-            window: None,
+            windows: None,
             late: 0,
             kept: keep.then(Trials::default),
         }
@@ -96,7 +104,7 @@ impl Feed {
 
     /// Adds what was read.
     pub fn add(&mut self, trials: &mut Trials, others: &mut Others) {
-        if self.window.is_none() && trials.seconds().any(|second| second <= self.fed) {
+        if self.windows.is_none() && trials.seconds().any(|second| second <= self.fed) {
             self.is_disordered = true;
         }
         if let Some(kept) = &mut self.kept {
@@ -105,7 +113,7 @@ impl Feed {
         }
         self.waiting.append(trials);
         for (source, slot, attempts, accepted) in others.take() {
-            self.others.add(self.ids.source_of(source), slot, attempts, accepted);
+            self.others.add(Some(self.ids.source_of(source)), slot, attempts, accepted);
         }
     }
 
@@ -129,7 +137,7 @@ impl Feed {
     pub fn advance(&mut self, frontier: i64) {
         self.frontier = frontier;
         let mut due = self.waiting.take_until(frontier);
-        if self.window.is_some() {
+        if self.windows.is_some() {
             self.take_live(due);
         } else {
             due.sort();
@@ -138,15 +146,25 @@ impl Feed {
         }
     }
 
-    /// The files are read; their end is followed from now on.
+    /// The files are read; their end is followed from now on. The last trials of each source wait for late ones.
     pub fn go_live(&mut self) {
-        let newest = self.waiting.seconds().max();
-        self.advance(newest.map_or(self.fed, |newest| newest - 2 * WINDOW));
-        let stretch = || Stretch { base: self.fed, sources: HashMap::new() };
-        self.window = Some(Window { stretches: [stretch(), stretch()], recent: Trials::default() });
+        let newest = self.waiting.seconds().max().unwrap_or(self.fed);
+        let mut windows = HashMap::new();
+        let (mut before, mut after) = (Trials::default(), Trials::default());
+        let waiting = std::mem::take(&mut self.waiting);
+        for (source, mut own) in self.by_source(waiting) {
+            let base = time_of(&own).map_or(i64::MIN, |time| time - 2 * WINDOW).max(self.fed);
+            before.append(&mut own.take_until(base));
+            after.append(&mut own);
+            windows.insert(source, Window::new(base));
+        }
+        before.sort();
+        self.take_in_slices(&before);
+        self.windows = Some(windows);
         let Trials { passes, refusals } = std::mem::take(&mut self.blames);
         self.take_blames(&passes, &refusals);
-        self.advance(newest.unwrap_or(self.fed));
+        self.waiting = after;
+        self.advance(newest);
     }
 
     /// Everything was read.
@@ -170,7 +188,8 @@ impl Feed {
             let (now_passes, now_refusals);
             (now_passes, passes) = passes.split_at(passes.partition_point(|p| p.second <= end));
             (now_refusals, refusals) = refusals.split_at(refusals.partition_point(|r| r.pass.second <= end));
-            self.take(now_passes, now_refusals, &mut |_, _| {});
+            self.count_others(now_passes, now_refusals);
+            self.take(now_passes, now_refusals);
             let Self { ids, blames, blamed, .. } = self;
             blames.passes.extend(now_passes.iter().filter(|pass| may_blame(ids, blamed, pass)));
             blames.refusals.extend(now_refusals.iter().filter(|r| may_blame(ids, blamed, &r.pass)));
@@ -182,75 +201,113 @@ impl Feed {
         }
     }
 
-    /// Puts what is new behind what was taken; where it belongs before that, all of the window is taken once more.
-    fn take_live(&mut self, mut due: Trials) {
-        let Some(mut window) = self.window.take() else { return };
-        let all = due.len();
-        due.forget_until(window.stretches[0].base);
-        self.late += (all - due.len()) as u64;
-        if self.is_late(&due) {
-            window.go_back(&mut self.detector, &mut self.blaming);
-            due.append(&mut window.recent);
+    fn by_source(&self, trials: Trials) -> HashMap<u32, Trials> {
+        let mut sources: HashMap<u32, Trials> = HashMap::new();
+        for pass in trials.passes {
+            sources.entry(self.ids.source_of(pass.source)).or_default().passes.push(pass);
         }
-        due.sort();
-        let early = due.take_until(window.stretches[1].base);
-        for (part, stretch) in [early, due].into_iter().zip(&mut window.stretches) {
-            self.take(&part.passes, &part.refusals, &mut |source, detectors| stretch.save(source, detectors));
-            self.take_blames(&part.passes, &part.refusals);
-            self.fed = part.seconds().chain([self.fed]).max().unwrap_or(self.fed);
-            window.recent.passes.extend(part.passes);
-            window.recent.refusals.extend(part.refusals);
+        for refusal in trials.refusals {
+            sources.entry(self.ids.source_of(refusal.pass.source)).or_default().refusals.push(refusal);
         }
-        window.move_on(self.fed);
-        self.window = Some(window);
+        sources
+    }
+
+    /// Puts what is new behind what was taken; where it belongs before that, all of the source's window is taken once more.
+    fn take_live(&mut self, due: Trials) {
+        let Some(mut windows) = self.windows.take() else { return };
+        self.count_others(&due.passes, &due.refusals);
+        // What is told about seconds that were taken concerns all sources.
+        let Self { ids, fed, .. } = self;
+        let is_news = due.refusals.iter().fold(false, |news, refusal| ids.learn(refusal, *fed) | news);
+        let is_news = self.blame(&due.refusals) | is_news;
+        let mut sources = self.by_source(due);
+        if is_news {
+            for source in windows.keys() {
+                sources.entry(*source).or_default();
+            }
+        }
+        for (source, due) in sources {
+            let newest = self.detector.newest(source).unwrap_or(i64::MIN);
+            let window = windows.entry(source).or_insert_with(|| Window::new(newest));
+            self.take_of(source, due, window, is_news);
+        }
+        self.windows = Some(windows);
         if self.fed.saturating_sub(self.settled) > SETTLE {
             self.settle(self.fed);
         }
     }
 
-    /// Whether a source has gone past any of these, or they tell something about what was taken.
-    fn is_late(&mut self, due: &Trials) -> bool {
-        let Self { ids, detector, fed, .. } = self;
-        let passes = due.passes.iter().chain(due.refusals.iter().map(|refusal| &refusal.pass));
-        let is_passed = passes.into_iter().any(|pass| {
-            let newest = ids.source_of(pass.source).and_then(|source| detector.newest(source));
-            newest.is_some_and(|newest| i64::from(pass.second) <= newest)
-        });
-        let is_news = due.refusals.iter().fold(false, |news, refusal| ids.learn(refusal, *fed) | news);
-        is_passed || is_news
+    fn take_of(&mut self, source: u32, mut due: Trials, window: &mut Window, again: bool) {
+        let all = due.len();
+        due.forget_until(window.stretches[0].base);
+        self.late += (all - due.len()) as u64;
+        let newest = self.detector.newest(source);
+        if again || newest.is_some_and(|newest| due.seconds().any(|second| second <= newest)) {
+            let [older, newer] = &mut window.stretches;
+            let newer = newer.states.take();
+            older.states = older.states.take().or(newer);
+            if let Some([state, blamed]) = &older.states {
+                self.detector.restore(source, state.clone());
+                self.blaming.restore(source, blamed.clone());
+            }
+            due.append(&mut window.recent);
+        }
+        due.sort();
+        let early = due.take_until(window.stretches[1].base);
+        for (part, stretch) in [early, due].into_iter().zip(&mut window.stretches) {
+            if part.is_empty() {
+                continue;
+            }
+            stretch.states.get_or_insert_with(|| [self.detector.state(source), self.blaming.state(source)]);
+            self.take(&part.passes, &part.refusals);
+            self.take_blames(&part.passes, &part.refusals);
+            self.fed = part.seconds().chain([self.fed]).max().unwrap_or(self.fed);
+            window.recent.passes.extend(part.passes);
+            window.recent.refusals.extend(part.refusals);
+        }
+        window.move_on();
     }
 
-    /// Takes trials in the order of time. `before` is called with each source before it changes.
-    fn take(&mut self, passes: &[Pass], refusals: &[Refusal], before: &mut dyn FnMut(u32, [&Detector; 2])) {
+    /// Takes trials in the order of time.
+    fn take(&mut self, passes: &[Pass], refusals: &[Refusal]) {
         for refusal in refusals {
             self.ids.learn(refusal, self.fed);
         }
         self.blame(refusals);
-        let mut observations = Vec::with_capacity(passes.len() + refusals.len());
-        let mut take = |pass: &Pass, observation: Option<Observation>, accepted: u64| match observation {
-            Some(observation) => observations.push(Observation { sender_domain: 0, ..observation }),
-            None => {
-                let slot = i64::from(pass.second) / OtherProviders::SLOT;
-                self.others.add(self.ids.source_of(pass.source), slot, 1, accepted);
-            }
-        };
-        passes.iter().for_each(|pass| take(pass, self.ids.passed(pass), 1));
-        refusals.iter().for_each(|refusal| take(&refusal.pass, self.ids.refused(refusal), 0));
+        let passes = passes.iter().filter_map(|pass| self.ids.passed(pass));
+        let refusals = refusals.iter().filter_map(|refusal| self.ids.refused(refusal));
+        let of_any = |o: Observation| Observation { sender_domain: 0, ..o };
+        let mut observations: Vec<Observation> = passes.chain(refusals).map(of_any).collect();
         self.ids.sort(&mut observations);
-        for of_one in observations.chunk_by(|a, b| a.source == b.source) {
-            before(of_one[0].source, [&self.detector, &self.blaming]);
-        }
         self.detector.push_all(&observations);
     }
 
-    /// Notes whom refusals blame.
-    fn blame(&mut self, refusals: &[Refusal]) {
+    /// Counts what is another provider's, as far as is known.
+    fn count_others(&mut self, passes: &[Pass], refusals: &[Refusal]) {
+        for refusal in refusals {
+            self.ids.learn(refusal, i64::MIN);
+        }
+        let Self { ids, others, .. } = self;
+        let passes = passes.iter().map(|pass| (pass, 1));
+        for (pass, accepted) in passes.chain(refusals.iter().map(|refusal| (&refusal.pass, 0))) {
+            if !ids.is_ours(pass) {
+                let slot = i64::from(pass.second) / OtherProviders::SLOT;
+                others.add(Some(ids.source_of(pass.source)), slot, 1, accepted);
+            }
+        }
+    }
+
+    /// Notes whom refusals blame; true if that is news.
+    fn blame(&mut self, refusals: &[Refusal]) -> bool {
+        let mut is_news = false;
         for refusal in refusals.iter().filter(|refusal| self.ids.blames_sender(refusal)) {
             if let Some(sender) = self.ids.sender_of(&refusal.pass).filter(|sender| *sender != 0) {
                 let since = self.blamed.entry(sender).or_insert(i64::MAX);
+                is_news |= i64::from(refusal.pass.second) < *since;
                 *since = i64::from(refusal.pass.second).min(*since);
             }
         }
+        is_news
     }
 
     /// Takes attempts for the series of their senders' domains.
@@ -287,7 +344,7 @@ impl Feed {
     /// How an event came about, number by number: a detector runs once more over its source.
     pub fn explain(&self, learned: &Learned, onset: &Onset, settings: Settings, end: i64) -> Option<String> {
         let names = Called { ids: &self.ids, learned };
-        let own = |pass: &Pass| self.ids.source_of(pass.source).is_some_and(|id| names.is_called(id, onset));
+        let own = |pass: &Pass| names.is_called(self.ids.source_of(pass.source), onset);
         let kept = self.kept.as_ref()?;
         let passes = kept.passes.iter().filter(|pass| own(pass)).filter_map(|pass| self.ids.passed(pass));
         let refusals = kept.refusals.iter().filter(|r| own(&r.pass)).filter_map(|r| self.ids.refused(r));
@@ -316,33 +373,45 @@ fn may_blame(ids: &Ids, blamed: &Blamed, pass: &Pass) -> bool {
 }
 
 impl Window {
-    /// Puts the sources back to where they stood when the older stretch began.
-    fn go_back(&mut self, detector: &mut Detector, blaming: &mut Detector) {
-        let [older, newer] = &mut self.stretches;
-        for (source, states) in newer.sources.drain() {
-            older.sources.entry(source).or_insert(states);
-        }
-        for (source, [state, blamed]) in &older.sources {
-            detector.restore(*source, state.clone());
-            blaming.restore(*source, blamed.clone());
-        }
+    /// Of a source of which all up to this second was taken.
+    fn new(base: i64) -> Self {
+        let stretch = || Stretch { base, states: None };
+        Self { stretches: [stretch(), stretch()], recent: Trials::default() }
     }
 
     /// Begins a new stretch where the newer one is long enough.
-    fn move_on(&mut self, fed: i64) {
-        if fed.saturating_sub(self.stretches[1].base) <= WINDOW && self.recent.len() <= MOST_RECENT {
+    fn move_on(&mut self) {
+        let Some(time) = time_of(&self.recent) else { return };
+        let last = self.recent.seconds().filter(|second| (time - WINDOW..=time).contains(second));
+        let is_dense = last.count() >= DENSE;
+        let is_ahead = is_dense && self.stretches[1].base > time + WINDOW;
+        let is_long = time.saturating_sub(self.stretches[1].base) > WINDOW || self.recent.len() > MOST_RECENT;
+        if !is_long && !is_ahead {
             return;
         }
-        self.stretches.swap(0, 1);
-        self.stretches[1] = Stretch { base: fed, sources: HashMap::new() };
+        if is_dense {
+            // A stamp far ahead of so many is a mistake: what it did to the state stays there.
+            self.recent = self.recent.take_until(time + WINDOW);
+        }
+        let base = self.recent.seconds().max().unwrap_or(time);
+        if !is_ahead {
+            self.stretches.swap(0, 1);
+        }
+        self.stretches[1] = Stretch { base, states: None };
         self.recent.forget_until(self.stretches[0].base);
     }
 }
 
-impl Stretch {
-    fn save(&mut self, source: u32, detectors: [&Detector; 2]) {
-        self.sources.entry(source).or_insert_with(|| detectors.map(|detector| detector.state(source)));
+/// The time by a source's clock, if there are enough trials to tell it.
+fn time_of(trials: &Trials) -> Option<i64> {
+    let mut newest = BinaryHeap::new();
+    for second in trials.seconds() {
+        newest.push(Reverse(second));
+        if newest.len() > WITNESSES {
+            newest.pop();
+        }
     }
+    newest.pop().filter(|_| newest.len() + 1 == WITNESSES).map(|Reverse(second)| second)
 }
 
 #[cfg(test)]

@@ -139,8 +139,8 @@ impl Ids {
     }
 
     /// The detection's id of a source of the tables.
-    pub fn source_of(&self, id: u32) -> Option<u32> {
-        self.source.get(id as usize).copied()
+    pub fn source_of(&self, id: u32) -> u32 {
+        self.source[id as usize]
     }
 
     /// Takes what a refusal tells about its relay, its recipient's domain and its source; true if that is news about
@@ -222,11 +222,18 @@ impl Ids {
         })
     }
 
+    /// Whether an attempt is Microsoft's, as far as is known.
+    pub fn is_ours(&self, pass: &Pass) -> bool {
+        let ours_since = || self.ours_since.get(&pass.domain);
+        !self.kinds[pass.verdict as usize].if_domain_does
+            || ours_since().is_some_and(|since| pass.second >= *since)
+    }
+
     fn observation(&self, pass: &Pass, place: u32) -> Option<Observation> {
-        let kind = self.kinds[pass.verdict as usize];
-        if kind.if_domain_does && self.ours_since.get(&pass.domain).is_none_or(|since| pass.second < *since) {
+        if !self.is_ours(pass) {
             return None;
         }
+        let kind = self.kinds[pass.verdict as usize];
         let forest = match self.forest[place as usize] {
             0 => self
                 .relays
