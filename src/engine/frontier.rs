@@ -9,6 +9,8 @@ const DISORDER: i64 = 600;
 const SLACK: i64 = 2;
 /// The most that a live file with steps back in time holds the others up.
 const MOST_SLACK: i64 = 120;
+/// A file that has made no such step for so long is in order again.
+const CALM: Duration = Duration::from_secs(20);
 /// Nothing new for so long: the file is read to its end.
 const QUIET: Duration = Duration::from_secs(2);
 /// A stamp further in the future than this is a mistake, and waits.
@@ -27,13 +29,15 @@ pub struct Frontier {
 struct Live {
     newest: i64,
     slack: i64,
+    /// When it was last seen to step back so far.
+    stepped: Option<Instant>,
     grew: Option<Instant>,
 }
 
 impl Frontier {
     /// For so many inputs.
     pub fn new(inputs: usize) -> Self {
-        let live = Live { newest: i64::MIN, slack: SLACK, grew: None };
+        let live = Live { newest: i64::MIN, slack: SLACK, stepped: None, grew: None };
         Self { pieces: Mutex::default(), live: Mutex::new(vec![live; inputs]) }
     }
 
@@ -58,8 +62,14 @@ impl Frontier {
     /// A live input has grown by lines from `first` to `last`.
     pub fn grew(&self, input: usize, first: i64, last: i64) {
         let live = &mut lock(&self.live)[input];
-        if live.newest != i64::MIN {
-            live.slack = (live.newest - first).clamp(live.slack, MOST_SLACK);
+        if live.stepped.is_none_or(|stepped| stepped.elapsed() > CALM) {
+            live.slack = SLACK;
+        }
+        // What is later still is not worth waiting for: it is put in its place afterwards.
+        let back = live.newest.saturating_sub(first);
+        if (live.slack..=MOST_SLACK).contains(&back) {
+            live.slack = back;
+            live.stepped = Some(Instant::now());
         }
         live.newest = live.newest.max(last);
         live.grew = Some(Instant::now());

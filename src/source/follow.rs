@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::chunks::{ChunkSink, Chunks};
 
@@ -23,6 +24,16 @@ pub enum Followed {
 /// Bytes at the beginning that tell a file from another one in the same place.
 const FINGERPRINT: usize = 256;
 
+/// After a rotation the MTA may go on writing to the old file for so long, until it is told to open the new one.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A file that was rotated away.
+struct Before {
+    file: File,
+    offset: u64,
+    since: Instant,
+}
+
 /// A followed file.
 pub struct Tail {
     path: PathBuf,
@@ -30,6 +41,7 @@ pub struct Tail {
     inode: (u64, u64),
     fingerprint: Vec<u8>,
     offset: u64,
+    before: Option<Before>,
 }
 
 /// Reads from a position on.
@@ -53,6 +65,7 @@ impl Tail {
             inode: (meta.dev(), meta.ino()),
             fingerprint: Vec::new(),
             offset,
+            before: None,
         };
         tail.take_fingerprint()?;
         Ok(tail)
@@ -96,6 +109,10 @@ impl Tail {
     /// Hands all whole new lines to `sink`. After [`Followed::Rotated`] or [`Followed::Truncated`] the offsets begin
     /// at 0 again.
     pub fn poll(&mut self, sink: &mut dyn ChunkSink) -> io::Result<Followed> {
+        if let Some(before) = &mut self.before {
+            read_on(&before.file, &mut before.offset, sink)?;
+        }
+        self.before.take_if(|before| before.since.elapsed() > GRACE);
         let present = match std::fs::metadata(&self.path) {
             Ok(meta) => Some(meta),
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
@@ -116,7 +133,8 @@ impl Tail {
                 let file = File::open(&self.path)?;
                 let meta = file.metadata()?;
                 self.inode = (meta.dev(), meta.ino());
-                self.file = Some(file);
+                let (old, offset) = (self.file.replace(file), self.offset);
+                self.before = old.map(|file| Before { file, offset, since: Instant::now() });
                 self.offset = 0;
                 self.fingerprint.clear();
                 self.read_new(sink)?;
@@ -129,12 +147,8 @@ impl Tail {
     }
 
     fn read_new(&mut self, sink: &mut dyn ChunkSink) -> io::Result<()> {
-        if let Some(file) = &self.file
-            && file.metadata()?.len() > self.offset
-        {
-            let mut chunks = Chunks::resume(At(file, self.offset), self.offset).hold_partial();
-            chunks.run(sink)?;
-            self.offset = chunks.rest();
+        if let Some(file) = &self.file {
+            read_on(file, &mut self.offset, sink)?;
         }
         self.take_fingerprint()
     }
@@ -156,6 +170,16 @@ impl Tail {
         let got = file.read_at(&mut bytes[..self.fingerprint.len()], 0)?;
         Ok(bytes[..got] == self.fingerprint[..])
     }
+}
+
+/// Hands on the whole lines behind an offset.
+fn read_on(file: &File, offset: &mut u64, sink: &mut dyn ChunkSink) -> io::Result<()> {
+    if file.metadata()?.len() > *offset {
+        let mut chunks = Chunks::resume(At(file, *offset), *offset).hold_partial();
+        chunks.run(sink)?;
+        *offset = chunks.rest();
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -203,6 +227,11 @@ mod tests {
         text.0.clear();
         assert_eq!(tail.poll(&mut text).expect("polled"), Followed::Rotated);
         assert_eq!(text.0, "last of the old\nfirst of the new\n");
+        // Who writes has not been told yet.
+        writer.write_all(b"very last of the old\n").expect("written");
+        text.0.clear();
+        assert_eq!(tail.poll(&mut text).expect("polled"), Followed::Same);
+        assert_eq!(text.0, "very last of the old\n");
 
         fs::write(&path, "after\n").expect("truncated");
         text.0.clear();
