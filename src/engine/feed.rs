@@ -161,8 +161,7 @@ impl Feed {
         before.sort();
         self.take_in_slices(&before);
         self.windows = Some(windows);
-        let Trials { passes, refusals } = std::mem::take(&mut self.blames);
-        self.take_blames(&passes, &refusals);
+        self.settle_blames();
         self.waiting = after;
         self.advance(newest);
     }
@@ -170,8 +169,7 @@ impl Feed {
     /// Everything was read.
     pub fn finish(&mut self) {
         self.advance(i64::MAX);
-        let Trials { passes, refusals } = std::mem::take(&mut self.blames);
-        self.take_blames(&passes, &refusals);
+        self.settle_blames();
     }
 
     /// Whom refusals blame, if there is an event of it.
@@ -188,6 +186,7 @@ impl Feed {
             let (now_passes, now_refusals);
             (now_passes, passes) = passes.split_at(passes.partition_point(|p| p.second <= end));
             (now_refusals, refusals) = refusals.split_at(refusals.partition_point(|r| r.pass.second <= end));
+            self.learn(now_refusals);
             self.count_others(now_passes, now_refusals);
             self.take(now_passes, now_refusals);
             let Self { ids, blames, blamed, .. } = self;
@@ -215,11 +214,9 @@ impl Feed {
     /// Puts what is new behind what was taken; where it belongs before that, all of the source's window is taken once more.
     fn take_live(&mut self, due: Trials) {
         let Some(mut windows) = self.windows.take() else { return };
-        self.count_others(&due.passes, &due.refusals);
         // What is told about seconds that were taken concerns all sources.
-        let Self { ids, fed, .. } = self;
-        let is_news = due.refusals.iter().fold(false, |news, refusal| ids.learn(refusal, *fed) | news);
-        let is_news = self.blame(&due.refusals) | is_news;
+        let is_news = self.learn(&due.refusals);
+        self.count_others(&due.passes, &due.refusals);
         let mut sources = self.by_source(due);
         if is_news {
             for source in windows.keys() {
@@ -268,12 +265,16 @@ impl Feed {
         window.move_on();
     }
 
+    /// Notes what refusals tell beside themselves, before they and others are taken; true if that is news about seconds that
+    /// were taken.
+    fn learn(&mut self, refusals: &[Refusal]) -> bool {
+        let Self { ids, fed, .. } = self;
+        let is_news = refusals.iter().fold(false, |news, refusal| ids.learn(refusal, *fed) | news);
+        self.blame(refusals) | is_news
+    }
+
     /// Takes trials in the order of time.
     fn take(&mut self, passes: &[Pass], refusals: &[Refusal]) {
-        for refusal in refusals {
-            self.ids.learn(refusal, self.fed);
-        }
-        self.blame(refusals);
         let passes = passes.iter().filter_map(|pass| self.ids.passed(pass));
         let refusals = refusals.iter().filter_map(|refusal| self.ids.refused(refusal));
         let of_any = |o: Observation| Observation { sender_domain: 0, ..o };
@@ -284,9 +285,6 @@ impl Feed {
 
     /// Counts what is another provider's, as far as is known.
     fn count_others(&mut self, passes: &[Pass], refusals: &[Refusal]) {
-        for refusal in refusals {
-            self.ids.learn(refusal, i64::MIN);
-        }
         let Self { ids, others, .. } = self;
         let passes = passes.iter().map(|pass| (pass, 1));
         for (pass, accepted) in passes.chain(refusals.iter().map(|refusal| (&refusal.pass, 0))) {
@@ -310,9 +308,15 @@ impl Feed {
         is_news
     }
 
+    /// Takes what waited for its senders, which are all told now.
+    fn settle_blames(&mut self) {
+        let Trials { passes, refusals } = std::mem::take(&mut self.blames);
+        self.blame(&refusals);
+        self.take_blames(&passes, &refusals);
+    }
+
     /// Takes attempts for the series of their senders' domains.
     fn take_blames(&mut self, passes: &[Pass], refusals: &[Refusal]) {
-        self.blame(refusals);
         let Self { ids, blamed, .. } = self;
         let passes = passes.iter().filter(|pass| may_blame(ids, blamed, pass));
         let refusals = refusals.iter().filter(|refusal| may_blame(ids, blamed, &refusal.pass));

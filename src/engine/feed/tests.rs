@@ -224,3 +224,48 @@ fn what_is_out_of_order_is_said() {
     live.advance(i64::MAX);
     assert_eq!(live.late(), count);
 }
+
+#[test]
+fn a_late_line_of_one_source_tells_where_another_sources_mail_went() {
+    let (tables, learned) = tables();
+    let pass = |source, second: i64, relay, verdict| Pass {
+        second: (T0 + second) as u32,
+        source,
+        domain: 1,
+        relay,
+        verdict,
+        queue: second as u32 + 1,
+        sender: 0,
+    };
+    let refusal = |source, second: i64, relay: u32, place: u32| Refusal {
+        pass: pass(source, second, relay, 1),
+        place,
+        quoted: 0,
+        input: 0,
+        offset: second as u64,
+        outcome: Outcome::Bounced,
+    };
+    // The first source is refused through two relays, and not through a third, whose forest is not known.
+    let mut seen = Trials {
+        passes: (0..600).map(|i| pass(0, i * 60, 1, 0)).collect(),
+        refusals: (0..20).map(|i| refusal(0, 36_000 + i * 20, i as u32 % 2 * 2, 1 - i as u32 % 2)).collect(),
+    };
+    seen.passes.extend((0..20).map(|i| pass(0, 36_010 + i * 20, 1, 0)));
+    seen.passes.extend((0..20).map(|i| pass(1, 35_900 + i, 2, 0)));
+    let mut late = Trials { passes: Vec::new(), refusals: vec![refusal(1, 36_001, 1, 2)] };
+    let end = T0 + 36_400;
+    let of = |feed: &mut Feed| feed.conclude(&learned, end).onsets[0].reading.reasons.join("; ");
+    let mut live = feed(&tables, &Blamed::default());
+    live.add(&mut seen.clone(), &mut Others::default());
+    live.go_live();
+    live.advance(i64::MAX);
+    assert!(of(&mut live).contains("1 of 1 datacenters"), "{}", of(&mut live));
+    live.add(&mut late.clone(), &mut Others::default());
+    live.advance(i64::MAX);
+    let mut whole = feed(&tables, &Blamed::default());
+    seen.append(&mut late);
+    whole.add(&mut seen, &mut Others::default());
+    whole.finish();
+    assert!(of(&mut whole).contains("1 of 2 datacenters"), "{}", of(&mut whole));
+    assert_eq!(of(&mut live), of(&mut whole));
+}
