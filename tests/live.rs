@@ -10,12 +10,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::{data, eopwatch, output, text};
-use eopwatch::aggregate::Filter;
-use eopwatch::attribute::SourceMap;
-use eopwatch::detect::{Onset, Settings};
-use eopwatch::engine::{Options, Prefilter, Run, Session};
+use eopwatch::detect::Onset;
+use eopwatch::engine::{Options, Run, Session};
 use eopwatch::record::Zone;
-use eopwatch::source::MmapChoice;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -100,21 +97,13 @@ fn expected_until(content: &str) -> usize {
 
 fn options(path: &Path, threads: usize) -> Options {
     Options {
-        paths: vec![path.to_owned()],
-        mta: None,
-        source_map: SourceMap::default(),
         zone: Some(Zone::Fixed(0)),
         year: Some(2026),
         threads,
-        mmap: MmapChoice::Auto,
-        filter: Filter::default(),
-        detect: Settings::default(),
         span: Some(1 << 20),
         now: Timestamp::now().as_second(),
         follow: true,
-        look_twice: false,
-        explains: false,
-        prefilter: Prefilter::Deliveries,
+        ..Options::of(vec![path.to_owned()])
     }
 }
 

@@ -8,11 +8,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use common::{data, eopwatch, output};
-use eopwatch::aggregate::Filter;
-use eopwatch::attribute::SourceMap;
 use eopwatch::engine::{Options, Prefilter, Run};
-use eopwatch::source::MmapChoice;
-use eopwatch::{detect, export};
+use eopwatch::export;
 
 /// Logs and their rotated sets, one list a set; not the journals of the servers.
 fn sets(folder: &Path, found: &mut Vec<Vec<PathBuf>>) {
@@ -112,21 +109,12 @@ fn log(hour: u64, far: u64) -> String {
 
 fn summary(paths: &[PathBuf], prefilter: Prefilter, span: u64, threads: usize) -> String {
     let options = Options {
-        paths: paths.to_vec(),
-        mta: None,
-        source_map: SourceMap::default(),
-        zone: None,
         year: Some(2026),
         threads,
-        mmap: MmapChoice::Auto,
-        filter: Filter::default(),
-        detect: detect::Settings::default(),
         span: Some(span),
         now: 1_780_000_000,
-        follow: false,
-        look_twice: false,
-        explains: false,
         prefilter,
+        ..Options::of(paths.to_vec())
     };
     export::json::summary(&Run::new(options, false).batch())
 }

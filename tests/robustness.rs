@@ -6,30 +6,19 @@ use std::fs;
 use std::path::Path;
 
 use common::{eopwatch, output};
-use eopwatch::aggregate::{Filter, Snapshot};
-use eopwatch::attribute::SourceMap;
-use eopwatch::engine::{Options, Prefilter, Run};
-use eopwatch::source::MmapChoice;
+use eopwatch::aggregate::Snapshot;
+use eopwatch::engine::{Options, Run};
 use proptest::prelude::*;
 
 /// Reads a file as the program does, in spans of this many bytes.
 fn read(path: &Path, span: Option<u64>, threads: usize, mta: Option<&str>) -> (Snapshot, [u64; 3]) {
     let options = Options {
-        paths: vec![path.to_owned()],
         mta: mta.map(str::to_owned),
-        source_map: SourceMap::default(),
-        zone: None,
         year: Some(2026),
         threads,
-        mmap: MmapChoice::Auto,
-        filter: Filter::default(),
-        detect: eopwatch::detect::Settings::default(),
         span,
         now: 1_780_000_000,
-        follow: false,
-        look_twice: false,
-        explains: false,
-        prefilter: Prefilter::Deliveries,
+        ..Options::of(vec![path.to_owned()])
     };
     let run = Run::new(options, false);
     let snapshot = run.batch();

@@ -55,7 +55,6 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
     };
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Options {
-        paths: args.paths.clone(),
         mta: args.mta.as_deref().map(format).transpose()?,
         source_map: source_map(args.source_map.as_deref(), config)?,
         zone,
@@ -64,12 +63,10 @@ pub fn options(args: &ReadArgs, config: &Config, follow: bool) -> Result<Options
         mmap: args.mmap,
         filter,
         detect,
-        span: None,
         now: now.as_second(),
         follow,
-        look_twice: false,
-        explains: false,
         prefilter: if args.no_prefilter { Prefilter::Off } else { Prefilter::Deliveries },
+        ..Options::of(args.paths.clone())
     })
 }
 

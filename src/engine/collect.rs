@@ -241,7 +241,7 @@ pub struct Context<'e> {
     pub asks_senders: bool,
     /// How many there are.
     pub inputs: usize,
-    /// By input, which lines are looked at.
+    /// By input, which lines are looked at, at least.
     pub prefilter: &'e [Prefilter],
     /// Attempts are counted by time too.
     pub by_time: bool,
@@ -620,7 +620,8 @@ impl<'w, 'e> Task<'w, 'e> {
         clock: &Clock,
         between: &'w mut dyn FnMut(u64) -> bool,
     ) -> Self {
-        let prefilter = worker.context.prefilter[input as usize];
+        let Context { prefilter, asks_senders, .. } = worker.context;
+        let prefilter = prefilter[input as usize].or_messages(asks_senders);
         let left_out = worker.context.left_out.get(input as usize);
         let glances = prefilter != Prefilter::Off && left_out.is_none_or(Vec::is_empty);
         worker.look_back = (prefilter == Prefilter::Deliveries).then(|| LookBack::new(format, clock));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::aggregate::Warning;
 use crate::record::{self, Format, Order, Reader};
 use crate::scan::Scanner;
-use crate::source::{Chunks, Followed, Location, Tail};
+use crate::source::{Chunks, Followed, Tail};
 
 use super::collect::{InputStats, Task};
 use super::prepare::Prepared;
@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_millis(200);
 pub fn follow(run: &Run) {
     thread::scope(|scope| {
         for (index, input) in run.inputs.iter().enumerate() {
-            if matches!(input.location, Location::Stream(_)) {
+            if input.is_pipe() {
                 scope.spawn(move || follow_pipe(run, index, input));
             }
         }

@@ -20,6 +20,13 @@ pub enum Prefilter {
     Off,
 }
 
+impl Prefilter {
+    /// The same, and the lines that tell senders where these are asked for.
+    pub fn or_messages(self, asks_senders: bool) -> Self {
+        if asks_senders { self.max(Self::Messages) } else { self }
+    }
+}
+
 /// A run over inputs.
 pub struct Options {
     pub paths: Vec<PathBuf>,
@@ -46,4 +53,27 @@ pub struct Options {
     /// An event may be asked for its arithmetic: all attempts are kept for that.
     pub explains: bool,
     pub prefilter: Prefilter,
+}
+
+impl Options {
+    /// Reads these inputs once, with one thread and all defaults, as of 1970.
+    pub fn of(paths: Vec<PathBuf>) -> Self {
+        Self {
+            paths,
+            mta: None,
+            source_map: SourceMap::default(),
+            zone: None,
+            year: None,
+            threads: 1,
+            mmap: MmapChoice::default(),
+            filter: Filter::default(),
+            detect: Settings::default(),
+            span: None,
+            now: 0,
+            follow: false,
+            look_twice: false,
+            explains: false,
+            prefilter: Prefilter::default(),
+        }
+    }
 }

@@ -270,6 +270,11 @@ fn looks_like(head: &[u8]) -> &'static str {
 }
 
 impl Prepared {
+    /// What it is read from can be read once.
+    pub fn is_pipe(&self) -> bool {
+        matches!(self.location, Location::Stream(_))
+    }
+
     /// The file, where it is neither compressed nor UTF-16 nor a pipe.
     pub fn plain_file(&self) -> Option<&Path> {
         match &self.location {

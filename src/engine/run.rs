@@ -61,9 +61,8 @@ pub struct Run {
     asks_senders: AtomicBool,
     senders: Mutex<Senders>,
     firsts: Firsts,
-    /// By input, which of its lines are looked at; likewise where senders are asked for.
+    /// By input, which of its lines are looked at, at least.
     prefilter: Vec<Prefilter>,
-    with_senders: Vec<Prefilter>,
     /// Set where files hold the same lines: by input, what is read in another one.
     left_out: OnceLock<Left>,
     totals: Mutex<Totals>,
@@ -112,16 +111,15 @@ impl Run {
         };
         let told = inputs.iter().filter_map(|i| i.format).any(Format::retells).then(Told::default);
         // What is told at the end, and what cannot be read again, has no order on the way.
-        let is_pipe = |input: &Prepared| matches!(input.location, Location::Stream(_));
-        let holds = told.is_some() || inputs.iter().any(is_pipe);
+        let has_pipe = inputs.iter().any(Prepared::is_pipe);
+        let holds = told.is_some() || has_pipe;
         // What comes later may ask for what came before; the view looks at lines again, by the sender too, which of
         // several files an older one may tell.
         let by_sender =
             options.follow || !options.filter.sender_domain.is_empty() || by_time && inputs.len() > 1;
         let on_demand = |input: &Prepared| !by_sender && leaves_senders_out(input);
         let least = |input| if on_demand(input) { Prefilter::Deliveries } else { Prefilter::Messages };
-        let prefilter: Vec<Prefilter> =
-            inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
+        let prefilter = inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
         let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
         Self {
             total_bytes: inputs.iter().map(|i| i.size).sum(),
@@ -129,13 +127,12 @@ impl Run {
             feed: Mutex::new(new_feed(&options, &inputs, Blamed::default())),
             holds: AtomicBool::new(holds),
             frontier: Frontier::new(inputs.len()),
-            asks_senders: AtomicBool::new(options.follow || inputs.iter().any(is_pipe)),
+            asks_senders: AtomicBool::new(options.follow || has_pipe),
             options,
             told,
             senders: Mutex::new(Senders::new(inputs.len())),
             inputs,
             firsts,
-            with_senders: prefilter.iter().map(|lines| Prefilter::Messages.max(*lines)).collect(),
             prefilter,
             left_out: OnceLock::new(),
             totals: Mutex::new(totals),
@@ -182,8 +179,8 @@ impl Run {
         let is_disordered = feed.is_disordered() && !self.holds.swap(true, Ordering::AcqRel);
         // An event blames a sender: what else it sent tells how much of its mail is refused, and when that is over.
         let is_blaming = feed.blamed().is_some() && !self.asks_senders.swap(true, Ordering::AcqRel);
-        let is_pipe = |input: &Prepared| matches!(input.location, Location::Stream(_));
-        if !is_disordered && !is_blaming || self.stopped() || self.inputs.iter().any(is_pipe) {
+        let has_pipe = self.inputs.iter().any(Prepared::is_pipe);
+        if !is_disordered && !is_blaming || self.stopped() || has_pipe {
             return true;
         }
         let blamed = feed.blamed().unwrap_or_default();
@@ -203,7 +200,7 @@ impl Run {
         if left_out.iter().all(Vec::is_empty) || self.left_out.set(left_out).is_err() {
             return false;
         }
-        if self.inputs.iter().any(|input| matches!(input.location, Location::Stream(_))) {
+        if self.inputs.iter().any(Prepared::is_pipe) {
             self.warn(Warning {
                 path: None,
                 text: "they are counted twice, for a pipe among the inputs cannot be read again".to_owned(),
@@ -234,7 +231,7 @@ impl Run {
         let mut pieces = Vec::new();
         for (index, input) in self.inputs.iter().enumerate() {
             // A followed pipe has a thread of its own, for it does not end.
-            let live = self.options.follow && matches!(input.location, Location::Stream(_));
+            let live = self.options.follow && input.is_pipe();
             if input.format.is_none() || live {
                 continue;
             }
@@ -353,14 +350,10 @@ impl Run {
             firsts: &self.firsts,
             left_out: self.left_out.get().map_or(&[], Vec::as_slice),
             inputs: self.inputs.len(),
-            prefilter: self.prefilter(),
+            prefilter: &self.prefilter,
             asks_senders: self.asks_senders.load(Ordering::Acquire),
             by_time: self.by_time,
         })
-    }
-
-    fn prefilter(&self) -> &[Prefilter] {
-        if self.asks_senders.load(Ordering::Acquire) { &self.with_senders } else { &self.prefilter }
     }
 
     /// Takes over what a worker's last task tells of the senders of messages. `stretch`: of a live file, the next one.
@@ -373,7 +366,8 @@ impl Run {
     fn settle(&self) {
         let order = self.by_age();
         let look = |input: usize, waiting: &[Waiting]| {
-            let leaves_out = self.prefilter()[input] == Prefilter::Deliveries;
+            let asks_senders = self.asks_senders.load(Ordering::Acquire);
+            let leaves_out = self.prefilter[input].or_messages(asks_senders) == Prefilter::Deliveries;
             // A file that cannot be read any more has been named by the scan.
             leaves_out.then(|| self.on_threads(|| look(&self.inputs[input], waiting)).unwrap_or_default())
         };

@@ -34,10 +34,7 @@ impl Detected {
     /// Takes what can be put in order by now.
     pub fn of(run: &Run) -> Self {
         let mut feed = run.feed();
-        let (learned, end) = {
-            let totals = run.lock();
-            (learn(&totals.tables, &run.names.lock()), range_end(&totals))
-        };
+        let (learned, end) = learned_and_end(run);
         let found = feed.conclude(&learned, end);
         let change = |(kind, at, onset)| OnsetChange { kind, at: Time::from_seconds(at), onset };
         Self {
@@ -52,15 +49,16 @@ impl Detected {
 /// How an event came about, number by number, in a run that keeps its trials.
 pub fn arithmetic(run: &Run, onset: &Onset) -> Option<String> {
     let feed = run.feed();
-    let (learned, end) = {
-        let totals = run.lock();
-        (learn(&totals.tables, &run.names.lock()), range_end(&totals))
-    };
+    let (learned, end) = learned_and_end(run);
     feed.explain(&learned, onset, run.options.detect, end)
 }
 
-fn range_end(totals: &Totals) -> i64 {
-    totals.inputs.iter().filter_map(InputStats::range).map(|(_, last)| last.seconds).max().unwrap_or(0)
+/// What the tables teach, and the newest second of all that was read.
+fn learned_and_end(run: &Run) -> (Learned, i64) {
+    let totals = run.lock();
+    let ranges = totals.inputs.iter().filter_map(InputStats::range);
+    let end = ranges.map(|(_, last)| last.seconds).max().unwrap_or(0);
+    (learn(&totals.tables, &run.names.lock()), end)
 }
 
 /// Everything for one filter.

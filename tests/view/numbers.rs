@@ -17,21 +17,11 @@ const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/story-mail.l
 
 fn session() -> Session {
     let options = Options {
-        paths: vec![LOG.into()],
-        mta: None,
-        source_map: Default::default(),
         zone: Some(Zone::Fixed(0)),
         year: Some(2026),
         threads: 2,
-        mmap: Default::default(),
-        filter: Filter::default(),
-        detect: Default::default(),
-        span: None,
-        now: 0,
-        follow: false,
         look_twice: true,
-        explains: false,
-        prefilter: Default::default(),
+        ..Options::of(vec![LOG.into()])
     };
     let session = Session::start(options, false);
     wait(|| session.is_finished());
