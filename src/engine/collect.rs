@@ -597,6 +597,9 @@ fn lower_text(bytes: &[u8]) -> Box<str> {
     lower(bytes).into()
 }
 
+/// The state of scanner and parser between two tasks of one input.
+pub type Suspended = (Scanner, Box<dyn Reader + Send>);
+
 /// Reads the lines of one task: a span or a whole stream of one input.
 pub struct Task<'w, 'e> {
     pub worker: &'w mut Worker<'e>,
@@ -644,19 +647,14 @@ impl<'w, 'e> Task<'w, 'e> {
     }
 
     /// Goes on where another task of the same input was suspended.
-    pub fn resume(&mut self, scanner: Scanner, reader: Box<dyn Reader + Send>) {
+    pub fn resume(&mut self, (scanner, reader): Suspended) {
         self.scanner = scanner;
         self.reader = reader;
     }
 
-    /// Shows the parser a line that was counted before.
-    pub fn introduce(&mut self, line: &[u8]) {
-        self.reader.line(Line { bytes: line, offset: 0 }, &mut |_, _| {});
-    }
-
     /// Leaves the state of scanner and parser for later lines.
-    pub fn suspend(self) -> (InputStats, Scanner, Box<dyn Reader + Send>) {
-        (self.stats, self.scanner, self.reader)
+    pub fn suspend(self) -> (InputStats, Suspended) {
+        (self.stats, (self.scanner, self.reader))
     }
 
     /// What the parser held until the end.

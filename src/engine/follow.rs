@@ -7,11 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::aggregate::Warning;
-use crate::record::{self, Format, Order, Reader};
-use crate::scan::Scanner;
+use crate::record::{self, Format};
 use crate::source::{Chunks, Followed, Tail};
 
-use super::collect::{InputStats, Task};
+use super::collect::{InputStats, Suspended, Task};
 use super::prepare::Prepared;
 use super::run::Run;
 
@@ -74,7 +73,7 @@ struct LiveFile<'r> {
     /// `None`: empty so far.
     format: Option<&'static dyn Format>,
     tail: Tail,
-    state: Option<(Scanner, Box<dyn Reader + Send>)>,
+    state: Option<Suspended>,
     missing: bool,
 }
 
@@ -107,21 +106,12 @@ impl LiveFile<'_> {
         let clock = self.input.clock_at(self.input.span_years.len().saturating_sub(1));
         let mut go_on = |_| !run.stopped();
         let mut task = Task::new(&mut worker, self.index as u32, format, &clock, &mut go_on);
-        if let Some((scanner, reader)) = self.state.take() {
-            task.resume(scanner, reader);
-        } else if format.order() == Order::Sequential && self.tail.offset() > 0 {
-            // What stands at the top (PowerMTA's header, Exchange's below its comments) tells how to read the rest.
-            let head = self.tail.head().unwrap_or_default();
-            for (index, line) in head.split(|byte| *byte == b'\n').enumerate() {
-                if index > 0 && line.first() != Some(&b'#') {
-                    break;
-                }
-                task.introduce(line);
-            }
+        if let Some(state) = self.state.take().or_else(|| run.take_suspended(self.index)) {
+            task.resume(state);
         }
         let followed = self.tail.poll(&mut task);
-        let (stats, scanner, reader) = task.suspend();
-        self.state = Some((scanner, reader));
+        let (stats, state) = task.suspend();
+        self.state = Some(state);
         run.link(self.index, None, &mut worker);
         if stats.lines > 0 {
             let mut parts: Vec<Option<InputStats>> = vec![None; run.inputs.len()];

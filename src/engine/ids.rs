@@ -144,7 +144,7 @@ impl Ids {
     }
 
     /// Takes what a refusal tells about its relay, its recipient's domain and its source; true if that is news about
-    /// seconds before `fed`.
+    /// seconds up to `fed`.
     pub fn learn(&mut self, refusal: &Refusal, fed: i64) -> bool {
         let Refusal { pass: Pass { second, relay, domain, source, verdict, .. }, place, quoted, .. } =
             *refusal;
@@ -180,7 +180,7 @@ impl Ids {
             seen.since = seen.since.min(since);
             seen.is_one &= seen.ip == ip;
         }
-        news && i64::from(second) < fed
+        news && i64::from(second) <= fed
     }
 
     /// Whether an attempt may say something about how its sender's domain authenticates.

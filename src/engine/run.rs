@@ -15,7 +15,7 @@ use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
 use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream};
 
-use super::collect::{Aside, Context, InputStats, Task, Worker};
+use super::collect::{Aside, Context, InputStats, Suspended, Task, Worker};
 use super::feed::{Blamed, Feed};
 use super::frontier::Frontier;
 use super::look_back::{leaves_senders_out, look};
@@ -72,6 +72,8 @@ pub struct Run {
     stop: AtomicBool,
     pub complete: AtomicBool,
     pub live: AtomicBool,
+    /// By input that is followed and must be read in order, where its reading stopped.
+    suspended: Mutex<Vec<Option<Suspended>>>,
     /// Bytes of the followed files that are not read yet.
     pub behind: AtomicU64,
     total_bytes: u64,
@@ -127,6 +129,7 @@ impl Run {
             feed: Mutex::new(new_feed(&options, &inputs, Blamed::default())),
             holds: AtomicBool::new(holds),
             frontier: Frontier::new(inputs.len()),
+            suspended: Mutex::new(inputs.iter().map(|_| None).collect()),
             asks_senders: AtomicBool::new(options.follow || has_pipe),
             options,
             told,
@@ -327,6 +330,15 @@ impl Run {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where the scan stopped reading an input that goes on.
+    pub fn take_suspended(&self, input: usize) -> Option<Suspended> {
+        self.suspended()[input].take()
+    }
+
+    fn suspended(&self) -> MutexGuard<'_, Vec<Option<Suspended>>> {
+        self.suspended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A pipe can be read once.
     pub fn take_stream(&self, input: usize) -> Option<Stream> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).get_mut(input)?.take()
@@ -454,7 +466,15 @@ impl Run {
                 None => Ok(()),
             },
         })();
-        let stats = task.finish();
+        // A file that is followed goes on where it ends now, whatever its last lines have left open.
+        let goes_on = self.options.follow && piece.span.is_none() && input.plain_file().is_some();
+        let stats = if goes_on {
+            let (stats, state) = task.suspend();
+            self.suspended()[piece.input] = Some(state);
+            stats
+        } else {
+            task.finish()
+        };
         self.link(piece.input, Some(piece.span.unwrap_or(0)), worker);
         (stats, result)
     }
