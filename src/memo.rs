@@ -26,17 +26,27 @@ impl<T: Copy> Memo<T> {
     /// The value for these bytes; `make` makes it where it is not at hand.
     #[inline]
     pub fn get(&mut self, key: &[u8], make: impl FnOnce() -> T) -> T {
-        let slot = &mut self.slots[slot_of(key)];
-        if let Some(value) = slot.value
-            && slot.key == key
-        {
+        if let Some(value) = self.known(key) {
             return value;
         }
         let value = make();
+        self.set(key, value);
+        value
+    }
+
+    /// The value for these bytes, where it is at hand.
+    #[inline]
+    pub fn known(&self, key: &[u8]) -> Option<T> {
+        let slot = &self.slots[slot_of(key)];
+        slot.value.filter(|_| slot.key == key)
+    }
+
+    /// Remembers the value for these bytes.
+    pub fn set(&mut self, key: &[u8], value: T) {
+        let slot = &mut self.slots[slot_of(key)];
         slot.key.clear();
         slot.key.extend_from_slice(key);
         slot.value = Some(value);
-        value
     }
 }
 

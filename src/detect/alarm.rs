@@ -20,7 +20,7 @@ impl Source {
             event.deferred = waiting.min(event.counts.k as u64);
         }
         event.before =
-            self.recent.get(&(event.family, place)).map(|r| r.day_before(event.start)).unwrap_or_default();
+            self.spots.recent(event.family, place).map(|r| r.day_before(event.start)).unwrap_or_default();
         let inside =
             if event.basis == super::onset::Basis::Stated { Attempts::default() } else { event.during };
         event.before.attempts = event.before.attempts.saturating_sub(inside.attempts);
@@ -57,7 +57,7 @@ impl Source {
         let running = trials_a_day * 3.0;
         let ratio = (alarm.evidence.exp() / running).max(1.0);
         let confidence = (1.0 - 1.0 / ratio).clamp(0.0, 0.9999);
-        let Some(key) = self.keys.get(&(family, place)) else { return };
+        let Some(key) = self.spots.key(family, place) else { return };
         let Some(excursion) = key.excursion.as_deref() else { return };
         // Another scope counts from its own start.
         let own = (scope != place).then(|| self.excursion(family, scope)).flatten();
@@ -100,7 +100,7 @@ impl Source {
             })
         });
         if family == Family::Auth {
-            if let Some(key) = self.keys.get_mut(&(family, place)) {
+            if let Some(key) = self.spots.key_mut(family, place) {
                 key.forget();
             }
         } else {
@@ -158,7 +158,7 @@ impl Source {
     }
 
     fn excursion(&self, family: Family, place: Place) -> Option<&Excursion> {
-        self.keys.get(&(family, place))?.excursion.as_deref()
+        self.spots.key(family, place)?.excursion.as_deref()
     }
 
     /// Too few messages, nearly all to one tenant; the alarm comes again with the next one.
@@ -169,9 +169,8 @@ impl Source {
         let few = |k: f64| k >= 0.9 * since && since < settings.tenant_messages;
         match place {
             Place::Domain(_) => few(since),
-            Place::Platform(Platform::M365) => self.keys.iter().any(|((family, p), key)| {
-                *family == Family::Throttle
-                    && matches!(p, Place::Domain(_))
+            Place::Platform(Platform::M365) => self.spots.keys(Family::Throttle).any(|(p, key)| {
+                matches!(p, Place::Domain(_))
                     && key.excursion.as_deref().is_some_and(|e| few(e.counts.k))
             }),
             _ => false,
@@ -187,15 +186,13 @@ impl Source {
     fn seed_places(&self, event: &mut Event, platform: Platform) {
         let family = event.family;
         let mut found: Vec<(Place, Counts, i64, i64)> = self
-            .keys
-            .iter()
-            .filter(|((of, p), _)| {
-                *of == family && p.platform() == platform && !matches!(p, Place::Platform(_))
-            })
-            .filter_map(|((_, p), key)| {
+            .spots
+            .keys(family)
+            .filter(|(p, _)| p.platform() == platform && !matches!(p, Place::Platform(_)))
+            .filter_map(|(p, key)| {
                 let excursion = key.excursion.as_deref()?;
                 let start = excursion.start().second.max(event.start);
-                Some((*p, excursion.counts, start, key.last.max(start)))
+                Some((p, excursion.counts, start, key.last.max(start)))
             })
             .collect();
         // The most refused are kept. Ties are cut by time, which is content.
@@ -219,10 +216,10 @@ impl Source {
             }),
             // With 70 % of the refusals there is hardly more than one.
             Place::Platform(_) => excursion(whole).and_then(|all| {
-                self.keys
-                    .iter()
-                    .filter(|((of, p), _)| *of == family && p.platform() == platform && *p != whole)
-                    .filter_map(|((_, p), key)| Some((*p, key.excursion.as_deref()?.counts)))
+                self.spots
+                    .keys(family)
+                    .filter(|(p, _)| p.platform() == platform && *p != whole)
+                    .filter_map(|(p, key)| Some((p, key.excursion.as_deref()?.counts)))
                     .filter(|(_, inside)| inside.k >= 0.7 * all.counts.k)
                     .map(|(place, inside)| Gain {
                         place,

@@ -59,9 +59,9 @@ impl Place {
 pub struct Scope(pub Vec<Place>);
 
 impl Scope {
-    /// Whether a trial with these places lies in it.
-    pub(super) fn covers(&self, places: &[Place]) -> bool {
-        places.iter().any(|p| self.0.contains(p))
+    /// Whether a trial at this place lies in it.
+    pub(super) fn covers(&self, place: Place) -> bool {
+        self.0.contains(&place)
     }
 
     pub(super) fn has_platform(&self, platform: Platform) -> bool {
@@ -307,7 +307,7 @@ impl Event {
     pub(super) fn step(
         &mut self,
         trial: &Trial,
-        places: &[Place],
+        places: impl Iterator<Item = Place>,
         refused: bool,
         settings: &Settings,
     ) -> Effect {
@@ -319,8 +319,8 @@ impl Event {
         } else {
             self.passes += 1;
         }
-        for place in places.iter().filter(|p| !matches!(p, Place::Platform(_))) {
-            self.count_place(*place, now, refused, trial.of.outcome == Outcome::Delivered);
+        for place in places.filter(|p| !matches!(p, Place::Platform(_))) {
+            self.count_place(place, now, refused, trial.of.outcome == Outcome::Delivered);
         }
         if self.counts.n >= self.look_again_at {
             self.look_again_at = self.counts.n * 2.0;

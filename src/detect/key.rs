@@ -44,6 +44,10 @@ impl Counts {
     }
 }
 
+fn looks_for(p0: f64, smallest: f64, q: f64) -> bool {
+    q >= smallest && (q >= 2.0 * p0 || (q == 0.9 && q > p0))
+}
+
 /// How much better "only inside is refused" explains the counts than "all alike".
 pub(super) fn gain(inside: Counts, outside: Counts, p0: f64) -> f64 {
     let all = Counts { n: inside.n + outside.n, k: inside.k + outside.k };
@@ -88,11 +92,21 @@ pub(super) struct Excursion {
     sums: [f64; 4],
     /// The same for nearly all against half of it.
     nearly_all: f64,
+    /// What a pass and a refusal add.
+    ratios: [Ratios; 2],
     hull: Vec<Candidate>,
     /// The last refusals: their second, and the counts after them.
     late: VecDeque<(i64, Counts)>,
     /// What new evidence has come since an alarm that must last.
     patience: Option<Patience>,
+}
+
+/// Logarithms of how much likelier a trial is with a share of refusals than with the usual one.
+#[derive(Clone, Copy, Debug)]
+struct Ratios {
+    /// By share, as in [`SHARES`]; 0 where it is not looked for.
+    of: [f64; 4],
+    nearly_all: f64,
 }
 
 /// How long an alarm must last before it is an onset.
@@ -247,7 +261,15 @@ impl Key {
 
 impl Excursion {
     fn new(p0: f64, smallest: f64, platform_before: Counts) -> Self {
+        let ratio = |q: f64, of: f64| if looks_for(p0, smallest, q) { of.ln() } else { 0.0 };
+        let passed = Ratios {
+            of: SHARES.map(|q| ratio(q, (1.0 - q) / (1.0 - p0))),
+            nearly_all: (0.1_f64 / 0.5).ln(),
+        };
+        let refused =
+            Ratios { of: SHARES.map(|q| ratio(q, q / p0)), nearly_all: (0.9_f64 / 0.5).ln() };
         Self {
+            ratios: [passed, refused],
             p0,
             smallest,
             counts: Counts::default(),
@@ -272,7 +294,7 @@ impl Excursion {
 
     /// The shares that are far enough from the usual one.
     pub(super) fn looks_for(&self, q: f64) -> bool {
-        q >= self.smallest && (q >= 2.0 * self.p0 || (q == 0.9 && q > self.p0))
+        looks_for(self.p0, self.smallest, q)
     }
 
     /// Half of the refusals or more say only that the server is busy.
@@ -322,14 +344,10 @@ impl Excursion {
             }
             self.late.push_back((step.second, self.counts));
         }
-        let nearly_all = if step.refused { 0.9 / 0.5_f64 } else { 0.1 / 0.5 };
-        self.nearly_all = (self.nearly_all + nearly_all.ln()).max(0.0);
-        let p0 = self.p0;
-        for (at, q) in SHARES.into_iter().enumerate() {
-            if self.looks_for(q) {
-                let ratio = if step.refused { (q / p0).ln() } else { ((1.0 - q) / (1.0 - p0)).ln() };
-                self.sums[at] = (self.sums[at] + ratio).max(0.0);
-            }
+        let ratios = self.ratios[usize::from(step.refused)];
+        self.nearly_all = (self.nearly_all + ratios.nearly_all).max(0.0);
+        for (sum, ratio) in self.sums.iter_mut().zip(ratios.of) {
+            *sum = (*sum + ratio).max(0.0);
         }
     }
 

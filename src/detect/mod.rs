@@ -14,6 +14,7 @@ mod onset;
 mod peers;
 mod resolve;
 mod source;
+mod spots;
 mod trial;
 mod volume;
 
@@ -118,7 +119,7 @@ impl Detector {
         observations
             .sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, names)));
         let mut detector = Self::new(settings);
-        detector.push_all(observations);
+        detector.push_all(observations.chunk_by(|a, b| a.source == b.source));
         detector.finish(range_end);
         detector
     }
@@ -129,12 +130,13 @@ impl Detector {
         self.source(observation.source).push(observation, &settings);
     }
 
-    /// Takes attempts of many sources, by source and in [`content_order`], on all threads: those of whole seconds.
-    pub fn push_all(&mut self, observations: &[Observation]) {
+    /// Takes attempts on all threads: of each source a list in [`content_order`], of whole seconds.
+    pub fn push_all<'o>(&mut self, by_source: impl Iterator<Item = &'o [Observation]>) {
         let mut own: Vec<&[Observation]> = Vec::new();
-        for of_one in observations.chunk_by(|a, b| a.source == b.source) {
-            self.source(of_one[0].source);
-            let at = self.index[&of_one[0].source];
+        for of_one in by_source {
+            let Some(first) = of_one.first() else { continue };
+            self.source(first.source);
+            let at = self.index[&first.source];
             own.resize(own.len().max(at + 1), &[]);
             own[at] = of_one;
         }

@@ -11,6 +11,7 @@ use super::explain::Trace;
 use super::key::{Alarm, Counts, Key, Level, Step};
 use super::onset::Family;
 use super::trial::{Observation, Trial, group};
+use super::spots::Spots;
 use super::volume::{Minutes, Passes, Recent, SLOT, Slot, minute_of};
 use super::{Change, ChangeKind, Settings};
 
@@ -31,21 +32,19 @@ pub(super) struct Source {
     pub(super) newest: Option<i64>,
     pub(super) trials: f64,
     pub(super) pending: Vec<Observation>,
-    pub(super) passes: Map<Place, Passes>,
-    pub(super) keys: Map<(Family, Place), Key>,
+    pub(super) spots: Spots,
     /// Baselines of keys unused for a week.
     pub(super) folded: Map<(Family, Place), (f32, f32)>,
-    pub(super) fold_at: usize,
+    /// How many there are.
+    keys: usize,
+    fold_at: usize,
     /// Trials and refusals per series and platform, ever.
     pub(super) running: [[Counts; Platform::ALL.len()]; Family::ALL.len()],
-    pub(super) recent: Map<(Family, Place), Recent>,
     pub(super) deferrals: Map<u64, (u8, bool)>,
     pub(super) deferred_order: VecDeque<u64>,
     /// By reply, the list behind it.
     pub(super) causes: Map<u32, u32>,
     pub(super) history: Vec<Slot>,
-    /// Of platforms and forests from the beginning, of the many domains once they were refused.
-    pub(super) minutes: Map<Place, Minutes>,
     pub(super) events: Vec<Event>,
     pub(super) active: Vec<usize>,
     pub(super) changes: Vec<Change>,
@@ -61,17 +60,15 @@ impl Source {
             newest: None,
             trials: 0.0,
             pending: Vec::new(),
-            passes: Map::default(),
-            keys: Map::default(),
+            spots: Spots::default(),
             folded: Map::default(),
+            keys: 0,
             fold_at: 1024,
             running: Default::default(),
-            recent: Map::default(),
             deferrals: Map::default(),
             deferred_order: VecDeque::new(),
             causes: Map::default(),
             history: Vec::new(),
-            minutes: Map::default(),
             events: Vec::new(),
             active: Vec::new(),
             changes: Vec::new(),
@@ -151,34 +148,38 @@ impl Source {
             self.causes.insert(o.reply, o.cause);
         }
         let (places, count) = places_of(o);
-        let places = &places[..count];
-        for place in places {
-            self.count_minute(*place, trial);
+        let spots = places.map(|place| self.spots.at(place));
+        let spots = &spots[..count];
+        for at in spots {
+            self.count_minute(*at, trial);
         }
         match o.signal {
-            Signal::Block => self.series(Family::Block, places, trial, true, true, settings),
+            Signal::Block => self.series(Family::Block, spots, trial, true, true, settings),
             Signal::Throttle | Signal::Busy => {
                 let counts = self.counts_once(o.queue, o.signal == Signal::Busy);
-                self.series(Family::Throttle, places, trial, true, counts, settings);
+                self.series(Family::Throttle, spots, trial, true, counts, settings);
             }
             Signal::Auth | Signal::Pass => {
-                self.series(Family::Block, places, trial, false, true, settings);
-                self.series(Family::Throttle, places, trial, false, true, settings);
-                for place in places {
-                    self.count_pass(*place, trial);
+                self.series(Family::Block, spots, trial, false, true, settings);
+                self.series(Family::Throttle, spots, trial, false, true, settings);
+                for at in spots {
+                    self.spots[*at].passes.add(o.second, trial.attempts);
                 }
             }
             Signal::Skip => {}
         }
         if o.platform == Platform::Consumer && o.sender_domain != 0 {
-            let sender = Place::Sender(o.sender_domain);
+            let sender = self.spots.at(Place::Sender(o.sender_domain));
             self.count_minute(sender, trial);
             if o.signal == Signal::Auth {
                 self.series(Family::Auth, &[sender], trial, true, true, settings);
             } else if o.signal == Signal::Pass {
                 self.series(Family::Auth, &[sender], trial, false, true, settings);
-                self.count_pass(sender, trial);
+                self.spots[sender].passes.add(o.second, trial.attempts);
             }
+        }
+        if self.spots.len() + self.keys > self.fold_at {
+            self.fold(o.second);
         }
     }
 
@@ -202,51 +203,51 @@ impl Source {
         counts
     }
 
-    fn count_pass(&mut self, place: Place, trial: &Trial) {
-        self.passes.entry(place).or_default().add(trial.of.second, trial.attempts);
-        if self.passes.len() + self.keys.len() > self.fold_at {
-            self.fold(trial.of.second);
-        }
-    }
-
     /// Keeps the memory bounded: old keys become baseline counts, places with few passes are forgotten.
     fn fold(&mut self, now: i64) {
-        let folded = &mut self.folded;
-        self.keys.retain(|id, key| {
-            let keep = now - key.last < WEEK;
-            if !keep {
-                key.close();
-                folded.insert(*id, (key.baseline.n as f32, key.baseline.k as f32));
-            }
-            keep
-        });
-        let keys = &self.keys;
-        self.recent
-            .retain(|id, _| keys.contains_key(id) || matches!(id.1, Place::Platform(_) | Place::Forest(_)));
-        self.minutes.retain(|place, _| {
-            !matches!(place, Place::Domain(_) | Place::Sender(_))
-                || [Family::Block, Family::Throttle, Family::Auth]
-                    .iter()
-                    .any(|family| keys.contains_key(&(*family, *place)))
-        });
+        let Self { spots, folded, keys, .. } = self;
         let today = now.div_euclid(DAY);
-        self.passes.retain(|place, passes| {
-            today - i64::from(passes.day) < 28 || !matches!(place, Place::Domain(_) | Place::Sender(_))
+        *keys = 0;
+        spots.retain(|spot| {
+            let (place, is_many) = (spot.place, spot.is_many());
+            if let Some(series) = spot.series_mut() {
+                for (family, key) in Family::ALL.into_iter().zip(&mut series.keys) {
+                    if let Some(mut old) = key.take_if(|key| now - key.last >= WEEK) {
+                        old.close();
+                        folded.insert((family, place), (old.baseline.n as f32, old.baseline.k as f32));
+                    }
+                }
+                for (key, recent) in series.keys.iter().zip(&mut series.recent) {
+                    if key.is_none() && is_many {
+                        *recent = None;
+                    }
+                }
+                let left = series.keys.iter().flatten().count();
+                *keys += left;
+                if left == 0 && is_many {
+                    spot.end();
+                }
+            }
+            if is_many && today - i64::from(spot.passes.day) >= 28 {
+                spot.passes = Passes::default();
+            }
+            !is_many || spot.series().is_some() || spot.passes.n > 0
         });
-        self.fold_at = ((self.passes.len() + self.keys.len()) * 2).max(1024);
+        self.fold_at = ((self.spots.len() + self.keys) * 2).max(1024);
     }
 
     /// One series sees one trial; `counts` is false for retries, which only the tallies see.
     fn series(
         &mut self,
         family: Family,
-        places: &[Place],
+        spots: &[usize],
         trial: &Trial,
         refused: bool,
         counts: bool,
         settings: &Settings,
     ) {
         let platform = trial.of.platform;
+        let whole = self.spots[spots[0]].place;
         let running = &mut self.running[family as usize][platform as usize];
         let platform_before = *running;
         if counts {
@@ -254,30 +255,30 @@ impl Source {
             running.k += f64::from(u8::from(refused));
         }
         let mut in_rate_event = false;
-        if let Some(at) = self.covering(family, places) {
+        if let Some(at) = self.covering(family, spots) {
             in_rate_event = self.events[at].basis == super::onset::Basis::Rate;
-            self.in_event(at, places, trial, refused, counts, settings);
+            self.in_event(at, spots, trial, refused, counts, settings);
         } else if refused && trial.of.stated && family == Family::Block {
-            let last_day = self.recent.get(&(family, places[0])).map(|r| r.day_before(trial.of.second));
+            let last_day = self.spots.recent(family, whole).map(|r| r.day_before(trial.of.second));
             let last_day = last_day.unwrap_or_default().attempts;
             if last_day < settings.stated_below {
-                self.stated(family, places[0], trial, platform_before);
+                self.stated(family, whole, trial, platform_before);
                 if let Some(trace) = &mut self.trace {
                     trace.stated(self.events.len() - 1, last_day);
                 }
             }
         }
-        for place in places {
+        for at in spots {
+            let spot = &mut self.spots[*at];
+            let is_known = spot.series().is_some_and(|series| series.recent[family as usize].is_some());
             // A domain's history begins with its key: most domains never need one.
-            let id = (family, *place);
-            let is_many = matches!(place, Place::Domain(_) | Place::Sender(_));
-            if is_many && !refused && !self.recent.contains_key(&id) {
+            if spot.is_many() && !refused && !is_known {
                 continue;
             }
-            let passes = &self.passes;
-            let recent = self.recent.entry(id).or_insert_with(|| {
+            let before = spot.is_many().then(|| spot.passes.day_before(trial.of.second));
+            let recent = spot.begin().recent[family as usize].get_or_insert_with(|| {
                 let mut recent = Recent::default();
-                if is_many && let Some(before) = passes.get(place).map(|p| p.day_before(trial.of.second)) {
+                if let Some(before) = before.filter(|before| *before > 0) {
                     recent.add(trial.of.second - 3600, before, 0);
                 }
                 recent
@@ -289,16 +290,16 @@ impl Source {
             return;
         }
         if !counts {
-            for place in places {
-                if let Some(excursion) =
-                    self.keys.get_mut(&(family, *place)).and_then(|key| key.excursion.as_deref_mut())
-                {
+            for at in spots {
+                let series = self.spots[*at].series_mut();
+                let key = series.and_then(|series| series.keys[family as usize].as_deref_mut());
+                if let Some(excursion) = key.and_then(|key| key.excursion.as_deref_mut()) {
                     excursion.take_retry(trial.attempts, trial.refused);
                 }
             }
             return;
         }
-        let mut level = Self::level(family, places[0], settings);
+        let mut level = Self::level(family, whole, settings);
         if refused {
             // An alarm comes at a refusal only.
             level.threshold = self.threshold(trial.of.second, settings);
@@ -315,29 +316,34 @@ impl Source {
             platform_before,
         };
         let mut alarm = None;
-        for place in places {
-            let id = (family, *place);
+        for at in spots {
+            let spot = &mut self.spots[*at];
+            let (place, passes) = (spot.place, spot.passes.n);
             let key = if refused {
-                let (passes, folded) = (&self.passes, &self.folded);
-                self.keys.entry(id).or_insert_with(|| match folded.get(&id) {
+                let key = &mut spot.begin().keys[family as usize];
+                if key.is_none() {
+                    self.keys += 1;
+                }
+                key.get_or_insert_with(|| match self.folded.get(&(family, place)) {
                     Some((n, k)) => {
                         let mut key = Key::new(0);
                         key.baseline = Counts { n: f64::from(*n), k: f64::from(*k) };
-                        key
+                        Box::new(key)
                     }
-                    None => Key::new(passes.get(place).map_or(0, |p| u64::from(p.n))),
+                    None => Box::new(Key::new(u64::from(passes))),
                 })
             } else {
-                let Some(key) = self.keys.get_mut(&id) else { continue };
+                let key = spot.series_mut().and_then(|series| series.keys[family as usize].as_mut());
+                let Some(key) = key else { continue };
                 key
             };
-            let level = Level { waits_for_part: waits_for_part(family, *place), ..level };
+            let level = Level { waits_for_part: waits_for_part(family, place), ..level };
             let raised = key.step(&step, level);
             if let Some(trace) = &mut self.trace {
-                trace.took(family, *place, key, &step);
+                trace.took(family, place, key, &step);
             }
             if alarm.is_none() {
-                alarm = raised.map(|a| (*place, a));
+                alarm = raised.map(|a| (place, a));
             }
         }
         if let Some((place, alarm)) = alarm {
@@ -365,17 +371,17 @@ impl Source {
         (self.trials / days.max(1.0)).max(20.0)
     }
 
-    fn covering(&self, family: Family, places: &[Place]) -> Option<usize> {
+    fn covering(&self, family: Family, spots: &[usize]) -> Option<usize> {
         self.active.iter().copied().find(|at| {
             let event = &self.events[*at];
-            event.family == family && event.scope.covers(places)
+            event.family == family && spots.iter().any(|spot| event.scope.covers(self.spots[*spot].place))
         })
     }
 
     fn in_event(
         &mut self,
         at: usize,
-        places: &[Place],
+        spots: &[usize],
         trial: &Trial,
         refused: bool,
         counts: bool,
@@ -386,6 +392,7 @@ impl Source {
         if !counts {
             return;
         }
+        let places = spots.iter().map(|spot| self.spots[*spot].place);
         match event.step(trial, places, refused, settings) {
             Effect::None => {}
             Effect::Narrowed => self.tell(ChangeKind::Scope, trial.of.second, at),
@@ -407,8 +414,8 @@ impl Source {
 
     /// What has become an event is no baseline.
     pub(super) fn forget(&mut self, family: Family, platform: Platform) {
-        for ((of, place), key) in &mut self.keys {
-            if *of == family && place.platform() == platform {
+        for (place, key) in self.spots.keys_mut(family) {
+            if place.platform() == platform {
                 key.forget();
             }
         }
@@ -428,8 +435,9 @@ impl Source {
     /// Microsoft's own words, where there is too little mail for statistics.
     fn stated(&mut self, family: Family, place: Place, trial: &Trial, platform_before: Counts) {
         let mut key = Key::new(0);
-        key.baseline = self.keys.get(&(family, place)).map_or_else(
-            || Counts { n: f64::from(self.passes.get(&place).map_or(0, |p| p.n)), k: 0.0 },
+        let at = self.spots.at(place);
+        key.baseline = self.spots.key(family, place).map_or_else(
+            || Counts { n: f64::from(self.spots[at].passes.n), k: 0.0 },
             |k| k.baseline,
         );
         let usual = Event::usual(key.baseline, floor(family));
@@ -482,19 +490,21 @@ impl Source {
         }
     }
 
-    /// Counts the attempts of places by the minute.
-    fn count_minute(&mut self, place: Place, trial: &Trial) {
+    /// Counts the attempts at a place by the minute.
+    fn count_minute(&mut self, at: usize, trial: &Trial) {
         let (second, attempts) = (trial.of.second, trial.attempts);
-        if let Some(minutes) = self.minutes.get_mut(&place) {
+        let first = self.first.unwrap_or(second);
+        let spot = &mut self.spots[at];
+        let is_many = spot.is_many();
+        if let Some(minutes) = spot.series_mut().and_then(|series| series.minutes.as_mut()) {
             return minutes.add(second, attempts);
         }
-        let is_many = matches!(place, Place::Domain(_) | Place::Sender(_));
         if is_many && trial.of.signal == Signal::Pass {
             return;
         }
-        let mut minutes = Minutes::new(self.first.unwrap_or(second));
+        let mut minutes = Minutes::new(first);
         // What came before is known by the hour.
-        let before = self.passes.get(&place).filter(|_| is_many).map_or(0.0, |p| p.hour_before(second));
+        let before = if is_many { spot.passes.hour_before(second) } else { 0.0 };
         let minute = minute_of(second);
         for at in 0..60 {
             let until = |at: i32| (before * f64::from(at) / 60.0).round() as u32;
@@ -504,12 +514,12 @@ impl Source {
             }
         }
         minutes.add(second, attempts);
-        self.minutes.insert(place, minutes);
+        spot.begin().minutes = Some(minutes);
     }
 
     /// Attempts a minute at a place between two moments, as far as remembered.
     pub(super) fn per_minute(&self, place: Place, from: i64, until: i64) -> Option<f64> {
-        let (attempts, minutes) = self.minutes.get(&place)?.between(minute_of(from), minute_of(until));
+        let (attempts, minutes) = self.spots.minutes(place)?.between(minute_of(from), minute_of(until));
         (minutes > 0).then(|| attempts as f64 / f64::from(minutes))
     }
 

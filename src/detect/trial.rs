@@ -129,39 +129,37 @@ impl Trial {
 
 /// Puts the attempts of one second, in [`content_order`], together to trials, in the order of those that decide.
 pub(super) fn group(second: &[Observation]) -> Vec<Trial> {
-    let mut taken: Vec<(usize, Trial)> = Vec::with_capacity(second.len());
-    let mut index: foldhash::HashMap<(u64, Platform, u32), usize> = foldhash::HashMap::default();
-    for (at, observation) in second.iter().enumerate() {
-        let single = Trial::of(observation);
-        if observation.queue == 0 {
-            taken.push((at, single));
-            continue;
-        }
-        let domain = if observation.platform == Platform::M365 { observation.domain } else { 0 };
-        match index.entry((observation.queue, observation.platform, domain)) {
-            std::collections::hash_map::Entry::Vacant(slot) => {
-                slot.insert(taken.len());
-                taken.push((at, single));
-            }
-            std::collections::hash_map::Entry::Occupied(slot) => {
-                let (decides_at, trial) = &mut taken[*slot.get()];
-                trial.attempts += 1;
-                trial.unknown += single.unknown;
-                if observation.signal < trial.of.signal {
-                    let (attempts, unknown, stated) = (trial.attempts, trial.unknown, trial.of.stated);
-                    *trial = Trial { attempts, unknown, ..single };
-                    trial.of.stated |= stated;
-                    *decides_at = at;
-                } else if observation.signal == trial.of.signal {
-                    trial.refused += single.refused;
-                    trial.bounced |= single.bounced;
-                    trial.of.stated |= observation.stated;
-                }
+    let transaction = |o: &Observation| {
+        let domain = if o.platform == Platform::M365 { o.domain } else { 0 };
+        (o.queue, o.platform, domain)
+    };
+    let mut order: Vec<_> = second.iter().enumerate().map(|(at, o)| (transaction(o), at)).collect();
+    order.sort_unstable();
+    let mut trials: Vec<(usize, Trial)> = Vec::with_capacity(order.len());
+    // Without a queue id nothing tells which belong together.
+    for own in order.chunk_by(|(a, _), (b, _)| a == b && a.0 != 0) {
+        let first = own[0].1;
+        let mut decides_at = first;
+        let mut trial = Trial::of(&second[first]);
+        for (_, at) in &own[1..] {
+            let single = Trial::of(&second[*at]);
+            trial.attempts += 1;
+            trial.unknown += single.unknown;
+            if single.of.signal < trial.of.signal {
+                let (attempts, unknown, stated) = (trial.attempts, trial.unknown, trial.of.stated);
+                trial = Trial { attempts, unknown, ..single };
+                trial.of.stated |= stated;
+                decides_at = *at;
+            } else if single.of.signal == trial.of.signal {
+                trial.refused += single.refused;
+                trial.bounced |= single.bounced;
+                trial.of.stated |= single.of.stated;
             }
         }
+        trials.push((decides_at, trial));
     }
-    taken.sort_unstable_by_key(|(at, _)| *at);
-    taken.into_iter().map(|(_, trial)| trial).collect()
+    trials.sort_unstable_by_key(|(at, _)| *at);
+    trials.into_iter().map(|(_, trial)| trial).collect()
 }
 
 fn is_refusal(signal: Signal) -> bool {

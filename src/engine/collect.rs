@@ -9,16 +9,16 @@ use crate::aggregate::{
 };
 use crate::attribute::{self, SourceMap};
 use crate::memo::Memo;
-use crate::microsoft::{self, Class, Owner, Platform, Signal};
+use crate::microsoft::{self, Bound, Class, Owner, Platform, Signal, Verdict};
 use crate::record::{
-    Answer, Attempt, Clock, Elsewhere, Format, Line, Outcome, Reader, Record, Seen, Stamper, Time, domain_of,
+    Answer, Attempt, Clock, Format, Line, Outcome, Plain, Reader, Record, Seen, Stamper, Time, domain_of,
 };
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
 use crate::text::{escape_controls, lower};
 
 use super::clock::answered_at;
-use super::judge::{Judged, answering_host, is_elsewhere, judge_by};
+use super::judge::{Judged, answering_host, bound_by_relay, codes, judge_by};
 use super::look_back::{LookBack, scanner};
 use super::options::Prefilter;
 use super::others::{Other, Others};
@@ -225,6 +225,16 @@ impl Whose {
     }
 }
 
+/// Whose a plain delivery is.
+#[derive(Clone, Copy, Debug)]
+enum Side {
+    /// With the ids that follow from the relay.
+    Microsoft { platform: Platform, relay: u32, place: u32 },
+    Elsewhere,
+    /// The relay alone does not tell.
+    Unsaid,
+}
+
 /// What a worker needs to know of the run.
 #[derive(Clone, Copy)]
 pub struct Context<'e> {
@@ -261,6 +271,8 @@ pub struct Worker<'e> {
     /// Likewise, where not all lines that tell senders are read.
     look_back: Option<LookBack>,
     owners: Memo<Owner>,
+    /// By what stands in a line of them: of relays, whose they are; of sources, their ids.
+    sides: Memo<Side>,
     headers: Memo<u32>,
     sources: Cache,
     domains: Cache,
@@ -286,6 +298,7 @@ impl<'e> Worker<'e> {
             left: Left::new(context.inputs),
             look_back: None,
             owners: Memo::default(),
+            sides: Memo::default(),
             headers: Memo::default(),
             sources: Cache::default(),
             domains: Cache::default(),
@@ -364,23 +377,89 @@ impl<'e> Worker<'e> {
         }
     }
 
-    /// The same as [`Self::record`] of what was delivered elsewhere.
-    fn elsewhere(&mut self, stats: &mut InputStats, found: &Elsewhere<'_>) {
-        let Elsewhere { time, host, source_name, header } = *found;
-        if !self.context.filter.holds_time(Some(time)) {
+    /// The same as [`Self::record`] of a plain delivery: what was found out of its source and its relay is known.
+    fn plain(
+        &mut self,
+        stats: &mut InputStats,
+        input: u32,
+        offset: u64,
+        before: &[u8],
+        plain: &Plain<'_>,
+    ) {
+        let Plain { attempt, source, relay } = plain;
+        let side = match self.sides.known(relay) {
+            Some(side) => side,
+            None => {
+                let side = self.side(attempt);
+                self.sides.set(relay, side);
+                side
+            }
+        };
+        let asks_sender = self.context.asks_senders || !self.context.filter.sender_domain.is_empty();
+        if matches!(side, Side::Unsaid) || (asks_sender && !matches!(side, Side::Elsewhere)) {
+            return self.record(stats, input, offset, before, &Record::Attempt(attempt.clone()));
+        }
+        if !self.context.filter.holds_time(attempt.time) {
             return;
         }
-        stats.seen.delivered += 1;
-        stats.seen.sourceless += 1;
+        stats.seen.count(attempt);
         if let Some(told) = self.context.told {
             told.add(None);
         }
-        stats.other_attempts += 1;
-        let Ok(second) = u32::try_from(time.seconds) else { return };
-        let Self { headers, sources, scratch, context, .. } = self;
-        let source =
-            headers.get(header, || source_id(sources, scratch, context, host, Some(source_name), None));
-        self.others.add(Other { source, second, is_delivered: true });
+        let source = match self.headers.known(source) {
+            Some(id) => id,
+            None => {
+                let id = self.source_id(attempt);
+                self.headers.set(source, id);
+                id
+            }
+        };
+        let whose = match side {
+            Side::Microsoft { platform, relay, place } => {
+                let (smtp_code, enhanced) = codes(&attempt.answer);
+                let verdict = Verdict::accepted();
+                let platform = Some(platform);
+                let judged = Judged { platform, smtp_code, enhanced, verdict, host_tag: None, quoted: None };
+                Whose::Microsoft(Counted {
+                    key: CellKey {
+                        bucket: 0,
+                        source,
+                        domain: self.domain_id(attempt.recipient_domain()),
+                        sender: 0,
+                        relay,
+                        place,
+                        quoted: 0,
+                        verdict: self.verdict_id(attempt, &judged),
+                    },
+                    time: attempt.time,
+                    input,
+                    offset,
+                    outcome: attempt.outcome,
+                    queue: attempt.queue_id.map_or(0, queue_hash),
+                    sender: 0,
+                    is_accepted: true,
+                    is_certain: true,
+                })
+            }
+            Side::Elsewhere | Side::Unsaid => {
+                let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
+                Whose::Other(second.map(|second| Other { source, second, is_delivered: true }))
+            }
+        };
+        whose.add(&mut self.tables, &mut self.trials, &mut self.others, stats);
+    }
+
+    /// What the relay of a delivery says by itself.
+    fn side(&mut self, attempt: &Attempt<'_>) -> Side {
+        match bound_by_relay(attempt) {
+            Some(Bound::Yes(platform)) => Side::Microsoft {
+                platform,
+                relay: self.relay_id(attempt.relay_ip),
+                place: self.place_id(attempt, None),
+            },
+            Some(Bound::No) => Side::Elsewhere,
+            Some(Bound::ByDomain) | None => Side::Unsaid,
+        }
     }
 
     fn whose(&mut self, input: u32, offset: u64, before: &[u8], attempt: &Attempt<'_>) -> Whose {
@@ -420,7 +499,7 @@ impl<'e> Worker<'e> {
                 domain: self.domain_id(attempt.recipient_domain()),
                 sender: if by_sender { sender } else { 0 },
                 relay: self.relay_id(attempt.relay_ip),
-                place: self.place_id(attempt, &judged),
+                place: self.place_id(attempt, judged.host_tag),
                 quoted: self.quoted_id(judged.quoted),
                 verdict,
             },
@@ -480,8 +559,8 @@ impl<'e> Worker<'e> {
         self.relays.id(&self.scratch, || self.context.names.lock().relays.id(ip))
     }
 
-    fn place_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
-        let Some((host, is_tag)) = answering_host(attempt, judged) else { return 0 };
+    fn place_id(&mut self, attempt: &Attempt<'_>, host_tag: Option<&[u8]>) -> u32 {
+        let Some((host, is_tag)) = answering_host(attempt, host_tag) else { return 0 };
         // A tag may read like a reverse name, and is another place than the relay of that name.
         self.scratch.clear();
         self.scratch.push(u8::from(is_tag));
@@ -609,7 +688,7 @@ pub struct Task<'w, 'e> {
     scanner: Scanner,
     reader: Box<dyn Reader + Send>,
     edges: Stamper,
-    /// What went elsewhere is not read in full: nothing of the input is left out, and it is not the slow way.
+    /// What was plainly delivered is not read in full: nothing of the input is left out, and it is not the slow way.
     glances: bool,
     /// Called between chunks; returns whether to go on.
     between: &'w mut dyn FnMut(u64) -> bool,
@@ -694,8 +773,9 @@ impl ChunkSink for Task<'_, '_> {
             candidates += 1;
             let mut kind = None;
             worker.look_for_copies(*input, offset, bytes);
-            if *glances && let Some(found) = reader.elsewhere(bytes, &is_elsewhere) {
-                worker.elsewhere(stats, &found);
+            let before = &chunk.bytes[..(offset - chunk.offset) as usize];
+            if *glances && let Some(plain) = reader.plain(bytes) {
+                worker.plain(stats, *input, offset, before, &plain);
                 stats.parsed += 1;
                 return;
             }
@@ -714,7 +794,6 @@ impl ChunkSink for Task<'_, '_> {
                     }
                     _ => kind = kind.or(Some(Kind::Parsed)),
                 }
-                let before = &chunk.bytes[..(offset - chunk.offset) as usize];
                 worker.record(stats, *input, at, before, &record);
             });
             match kind {

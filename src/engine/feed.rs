@@ -278,9 +278,8 @@ impl Feed {
         let passes = passes.iter().filter_map(|pass| self.ids.passed(pass));
         let refusals = refusals.iter().filter_map(|refusal| self.ids.refused(refusal));
         let of_any = |o: Observation| Observation { sender_domain: 0, ..o };
-        let mut observations: Vec<Observation> = passes.chain(refusals).map(of_any).collect();
-        self.ids.sort(&mut observations);
-        self.detector.push_all(&observations);
+        let observations = self.ids.by_source(passes.chain(refusals).map(of_any));
+        self.detector.push_all(observations.iter().map(Vec::as_slice));
     }
 
     /// Counts what is another provider's, as far as is known.
@@ -322,10 +321,8 @@ impl Feed {
         let refusals = refusals.iter().filter(|refusal| may_blame(ids, blamed, &refusal.pass));
         let passes = passes.filter_map(|pass| ids.passed(pass));
         let refusals = refusals.filter_map(|refusal| ids.refused(refusal));
-        let mut observations: Vec<Observation> =
-            passes.chain(refusals).filter(|o| o.sender_domain != 0).collect();
-        self.ids.sort(&mut observations);
-        self.blaming.push_all(&observations);
+        let observations = ids.by_source(passes.chain(refusals).filter(|o| o.sender_domain != 0));
+        self.blaming.push_all(observations.iter().map(Vec::as_slice));
     }
 
     fn settle(&mut self, second: i64) {
@@ -357,14 +354,10 @@ impl Feed {
             let is_its = matches!(o.signal, Signal::Auth | Signal::Pass) && o.platform == Platform::Consumer;
             is_its && self.blamed.get(&o.sender_domain).is_some_and(|since| o.second >= *since)
         };
-        let mut blames: Vec<Observation> = own.iter().filter(is_blamed).copied().collect();
-        let mut all: Vec<Observation> =
-            own.into_iter().map(|o| Observation { sender_domain: 0, ..o }).collect();
-        [&mut all, &mut blames].into_iter().find_map(|observations| {
-            self.ids.sort(observations);
-            let mut of_sources = observations.chunk_by_mut(|a, b| a.source == b.source);
-            of_sources.find_map(|own| detect::explain(own, &names, settings, end, &onset.id))
-        })
+        let blames = self.ids.by_source(own.iter().filter(is_blamed).copied());
+        let all = self.ids.by_source(own.iter().map(|o| Observation { sender_domain: 0, ..*o }));
+        let mut of_sources = all.into_iter().chain(blames);
+        of_sources.find_map(|mut own| detect::explain(&mut own, &names, settings, end, &onset.id))
     }
 }
 

@@ -203,9 +203,25 @@ impl Ids {
         (sender != 0 || pass.sender == 0).then_some(sender)
     }
 
-    /// By source, those of each in the order that the detection wants.
-    pub fn sort(&self, observations: &mut [Observation]) {
-        observations.sort_unstable_by(|a, b| a.source.cmp(&b.source).then_with(|| content_order(a, b, self)));
+    /// By source, those of each in the order that the detection wants. What comes in the order of time, or as a few lists
+    /// that do, costs least.
+    pub fn by_source(&self, observations: impl Iterator<Item = Observation>) -> Vec<Vec<Observation>> {
+        let mut lists: Vec<Vec<Observation>> = Vec::new();
+        let mut numbers: HashMap<u32, usize> = HashMap::default();
+        for observation in observations {
+            let at = *numbers.entry(observation.source).or_insert(lists.len());
+            if at == lists.len() {
+                lists.push(Vec::new());
+            }
+            lists[at].push(observation);
+        }
+        for list in &mut lists {
+            list.sort_by_key(|observation| observation.second);
+            for second in list.chunk_by_mut(|a, b| a.second == b.second) {
+                second.sort_unstable_by(|a, b| content_order(a, b, self));
+            }
+        }
+        lists
     }
 
     /// `None`: another provider's, as far as is known.
@@ -235,6 +251,7 @@ impl Ids {
         }
         let kind = self.kinds[pass.verdict as usize];
         let forest = match self.forest[place as usize] {
+            _ if kind.platform != Platform::Consumer => 0,
             0 => self
                 .relays
                 .get(&pass.relay)
@@ -247,7 +264,7 @@ impl Ids {
             source: self.source[pass.source as usize],
             platform: kind.platform,
             domain: pass.domain,
-            forest: if kind.platform == Platform::Consumer { forest } else { 0 },
+            forest,
             sender_domain: answered(&self.answers, pass.sender),
             signal: kind.signal,
             stated: kind.stated,

@@ -22,9 +22,12 @@ pub struct Judged<'a> {
 /// Handing in mail for a user's own account (RFC 6409) is no delivery to Microsoft.
 const SUBMISSION: u16 = 587;
 
-/// Whether the relay alone says that [`judge`] has nothing to say.
-pub fn is_elsewhere(relay_host: &[u8], relay_ip: IpAddr, relay_port: Option<u16>) -> bool {
-    relay_port == Some(SUBMISSION) || microsoft::is_elsewhere(relay_host, relay_ip)
+/// Whose an attempt is, where its relay alone tells.
+pub fn bound_by_relay(attempt: &Attempt<'_>) -> Option<Bound> {
+    match attempt.relay_port {
+        Some(SUBMISSION) => Some(Bound::No),
+        _ => microsoft::bound_by_relay(attempt.relay_host?, attempt.relay_ip?),
+    }
 }
 
 /// `None` for another provider's mail.
@@ -67,9 +70,9 @@ pub fn judge_reply<'a>(attempt: &Attempt<'a>, platform: Option<Platform>) -> Jud
 }
 
 /// The name that tells the datacenter: the host tag or the greeting (true), else a relay's reverse name, which is no datacenter host.
-pub fn answering_host<'a>(attempt: &Attempt<'a>, judged: &Judged<'a>) -> Option<(&'a [u8], bool)> {
+pub fn answering_host<'a>(attempt: &Attempt<'a>, host_tag: Option<&'a [u8]>) -> Option<(&'a [u8], bool)> {
     let reverse = || attempt.relay_host.filter(|host| microsoft::is_reverse_name(host));
-    judged.host_tag.map(|tag| (tag, true)).or_else(|| reverse().map(|host| (host, false)))
+    host_tag.map(|tag| (tag, true)).or_else(|| reverse().map(|host| (host, false)))
 }
 
 /// The remote's codes; both unknown where nobody answered.
@@ -115,7 +118,7 @@ mod tests {
         let edge = b"AM6EUR05FT041.mail.protection.outlook.com";
         let place = |attempt: &Attempt<'_>| {
             let judged = judge(attempt).unwrap();
-            let (host, is_tag) = answering_host(attempt, &judged).unwrap();
+            let (host, is_tag) = answering_host(attempt, judged.host_tag).unwrap();
             assert!(is_tag);
             (String::from_utf8_lossy(host).into_owned(), judged.platform, microsoft::datacenter(host).forest)
         };

@@ -74,15 +74,21 @@ impl Trials {
         self.refusals.retain(|refusal| i64::from(refusal.pass.second) > second);
     }
 
-    /// By time.
+    /// By time. They come as stretches that nearly are in that order.
     pub fn sort(&mut self) {
-        self.passes.sort_unstable_by_key(|pass| pass.second);
-        self.refusals.sort_unstable_by_key(|refusal| refusal.pass.second);
+        self.passes.sort_by_key(|pass| pass.second);
+        self.refusals.sort_by_key(|refusal| refusal.pass.second);
     }
 }
 
-/// FNV-1a: the same for every run, so that events are too.
+/// The same for every run, so that events are too: the order of what happened in one second hangs on it.
 pub fn queue_hash(queue_id: &[u8]) -> u32 {
-    let hash = queue_id.iter().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193));
-    hash.max(1)
+    let (words, rest) = queue_id.as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let words = words.iter().chain([&last]);
+    let hash = words.fold(queue_id.len() as u64, |hash, word| {
+        (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    });
+    ((hash >> 32 ^ hash) as u32).max(1)
 }

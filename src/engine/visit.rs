@@ -262,6 +262,6 @@ impl Look<'_> {
 
 /// By the host tag, else by the relay's reverse name.
 fn datacenter(attempt: &Attempt<'_>, judged: &Judged<'_>, is_microsoft: bool) -> Datacenter {
-    let answered = is_microsoft.then(|| answering_host(attempt, judged)).flatten();
+    let answered = is_microsoft.then(|| answering_host(attempt, judged.host_tag)).flatten();
     answered.map_or_else(Datacenter::default, |(host, _)| microsoft::datacenter(host))
 }

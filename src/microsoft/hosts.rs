@@ -618,12 +618,12 @@ pub fn owner(relay_host: Option<&[u8]>) -> Owner {
     Owner(host.map(name))
 }
 
-/// Whether the relay's name and address alone say that an attempt went elsewhere.
-pub fn is_elsewhere(relay_host: &[u8], relay_ip: IpAddr) -> bool {
-    match owner(Some(relay_host)).0 {
-        Some(Name::Submission | Name::Outbound) => true,
-        Some(Name::Other) => !is_eop_address(relay_ip),
-        Some(Name::Microsoft(_)) | None => false,
+/// What the relay's name and address alone say. `None`: the reply or the recipient's domain matter too.
+pub fn bound_by_relay(relay_host: &[u8], relay_ip: IpAddr) -> Option<Bound> {
+    match owner(Some(relay_host)).0? {
+        Name::Submission | Name::Outbound => Some(Bound::No),
+        Name::Other => (!is_eop_address(relay_ip)).then_some(Bound::No),
+        Name::Microsoft(platform) => (platform != Platform::Unknown).then_some(Bound::Yes(platform)),
     }
 }
 

@@ -35,6 +35,6 @@ mod zonemta;
 
 pub use attempt::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, domain_of};
 pub use registry::{
-    Elsewhere, Format, IsElsewhere, Line, Order, Reader, Seen, by_name, by_name_for, formats, guess, instead,
+    Format, Line, Order, Plain, Reader, Seen, by_name, by_name_for, formats, guess, instead,
 };
 pub use stamp::{Clock, Naive, Stamper, Zone};

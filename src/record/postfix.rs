@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use memchr::{memchr, memmem};
 
-use super::registry::{IsElsewhere, Order};
+use super::registry::Order;
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_with_code};
 use super::wrapped::{Dialect, Out, TextReader};
@@ -36,6 +36,8 @@ pub(crate) static POSTFIX: Dialect = Dialect {
 
 /// Behind the queue id of a delivery.
 const DELIVERY: &[u8] = b": to=<";
+/// Behind the address, nearly always.
+const RELAY: &[u8] = b", relay=";
 /// A queue id is shorter.
 const MOST_QUEUE_ID: usize = 64;
 /// By byte, whether a queue id may hold it.
@@ -122,7 +124,18 @@ fn read<'a>(envelope: &Envelope<'a>, relays: &mut Memo<Option<Parts>>) -> Record
             _ => return Record::Irrelevant,
         }
     };
-    Record::Attempt(Attempt {
+    Record::Attempt(attempt(envelope, queue_id, recipient, remote, outcome, answer))
+}
+
+fn attempt<'a>(
+    envelope: &Envelope<'a>,
+    queue_id: &'a [u8],
+    recipient: &'a [u8],
+    remote: Remote<'a>,
+    outcome: Outcome,
+    answer: Answer<'a>,
+) -> Attempt<'a> {
+    Attempt {
         time: Some(envelope.time),
         mta: MTA,
         host: envelope.host,
@@ -137,24 +150,40 @@ fn read<'a>(envelope: &Envelope<'a>, relays: &mut Memo<Option<Parts>>) -> Record
         outcome,
         answer,
         greeting: None,
-    })
+    }
 }
 
-/// Whether text, behind a tag with a slash, tells that a relay of which `is_elsewhere` says so took the message.
-pub(crate) fn was_sent(text: &[u8], relays: &mut Memo<bool>, is_elsewhere: &IsElsewhere<'_>) -> bool {
-    let Some((_, rest)) = queue_id(text) else { return false };
-    let Some(fields) = rest.strip_prefix(DELIVERY) else { return false };
-    let Some(address) = address_end(fields) else { return false };
-    let Ok(Fields { relay: Some(relay), status: b"sent", reason, .. }) = Fields::read(&fields[address + 1..])
-    else {
-        return false;
-    };
-    let is_elsewhere = || {
-        let parts = Parts::read(relay).filter(|parts| !parts.is_here);
-        parts.is_some_and(|parts| parts.host.is_some_and(|n| is_elsewhere(&relay[..n], parts.ip, parts.port)))
-    };
+/// Reads a delivery in its plainest form, behind a tag that [`reaches_out`]. Also gives what stands there of the relay.
+pub(crate) fn plain<'a>(
+    envelope: &Envelope<'a>,
+    relays: &mut Memo<Option<Parts>>,
+) -> Option<(Attempt<'a>, &'a [u8])> {
+    let (queue_id, rest) = queue_id(envelope.text)?;
+    let fields = rest.strip_prefix(DELIVERY)?;
+    let address = address_end(fields)?;
+    let recipient = &fields[..address];
+    let rest = fields[address + 1..].strip_prefix(RELAY)?;
+    let (relay, rest) = rest.split_at(near(b',', rest)?);
+    let rest = behind(rest, b", conn_use=").unwrap_or(rest);
+    let rest = behind(rest, b", delay=")?;
+    let rest = behind(rest, b", delays=")?;
+    let rest = behind(rest, b", dsn=")?;
+    let reason = rest.strip_prefix(b", status=sent (")?;
+    let reply = reason.strip_suffix(b")").unwrap_or(reason);
     // A reply, so not what Postfix says of a message that it holds back.
-    starts_with_code(reason) && relays.get(relay, is_elsewhere)
+    if !starts_with_code(reply) {
+        return None;
+    }
+    let parts = relays.get(relay, || Parts::read(relay)).filter(|parts| !parts.is_here)?;
+    let attempt = attempt(envelope, queue_id, recipient, parts.of(relay), Outcome::Delivered, Answer::Text(reply));
+    Some((attempt, relay))
+}
+
+/// What follows a field of that name, up to the first comma: where that does not end the field, no name follows.
+#[inline]
+fn behind<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let value = text.strip_prefix(name)?;
+    Some(&value[near(b',', value)?..])
 }
 
 /// Whether a program of this name, which has a slash, hands mail on to hosts.
@@ -202,7 +231,7 @@ fn address_end(text: &[u8]) -> Option<usize> {
         let close = from + near(b'>', &text[from..])?;
         let behind = &text[close + 1..];
         // Nearly always.
-        if behind.starts_with(b", relay=") {
+        if behind.starts_with(RELAY) {
             return Some(close);
         }
         let behind = behind.strip_prefix(b", ").unwrap_or(&[]);
@@ -290,7 +319,7 @@ impl<'a> Remote<'a> {
 
 /// What the text of a relay is made of.
 #[derive(Clone, Copy, Debug)]
-struct Parts {
+pub(crate) struct Parts {
     /// Bytes of its name, from the start.
     host: Option<usize>,
     ip: IpAddr,

@@ -2,13 +2,12 @@
 //!
 //! A format is one file, one static in [`formats`], one sample line.
 
-use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use memchr::memchr_iter;
 
 use super::stamp::{Clock, Naive};
-use super::{Answer, Attempt, Outcome, Record, Time, wrapped};
+use super::{Answer, Attempt, Outcome, Record, wrapped};
 
 /// One line of an input.
 #[derive(Clone, Copy, Debug)]
@@ -117,28 +116,24 @@ impl Seen {
     }
 }
 
-/// A delivery that was taken by a relay nobody looks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Elsewhere<'a> {
-    /// When it was logged.
-    pub time: Time,
-    /// As in an [`Attempt`].
-    pub host: Option<&'a [u8]>,
-    /// Likewise.
-    pub source_name: &'a [u8],
-    /// What stands there of both: the same bytes tell the same.
-    pub header: &'a [u8],
+/// An attempt that was delivered, read from a line in its plainest form. The same bytes tell the same: what follows from
+/// them need not be found out again.
+#[derive(Clone, Debug)]
+pub struct Plain<'a> {
+    /// As [`Reader::line`] would read it.
+    pub attempt: Attempt<'a>,
+    /// What tells its host and source.
+    pub source: &'a [u8],
+    /// What tells its relay.
+    pub relay: &'a [u8],
 }
-
-/// Whether a relay of this name, address and port is one that nobody looks for, whatever else the line tells.
-pub type IsElsewhere<'f> = dyn Fn(&[u8], IpAddr, Option<u16>) -> bool + 'f;
 
 /// Reads the lines of one input in one format.
 pub trait Reader {
-    /// Of a line in its plainest form, which [`Self::line`] would read as one attempt that was delivered elsewhere, the
-    /// little that counts. `None`: it has to be read. Most deliveries of most logs are others': they should cost least.
-    fn elsewhere<'a>(&mut self, line: &'a [u8], is_elsewhere: &IsElsewhere<'_>) -> Option<Elsewhere<'a>> {
-        let _ = (line, is_elsewhere);
+    /// Reads a line in its plainest form, of which [`Self::line`] would hand out one attempt that was delivered. `None`: it
+    /// has to be read. Most deliveries of most logs went well: they should cost least.
+    fn plain<'a>(&mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+        let _ = line;
         None
     }
     /// Hands each record that the line completes to `out`, with the offset of the line that holds the result. A line

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
-use super::registry::{Elsewhere, Format, IsElsewhere, Line, Order, Reader, Seen, whole_lines};
+use super::registry::{Format, Line, Order, Plain, Reader, Seen, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::syslog::Envelope;
 use super::{Mta, Record, exim, journald, opensmtpd, postfix, qmail, sendmail, syslog, zonemta};
@@ -333,8 +333,8 @@ struct SyslogReader {
     texts: Texts,
     /// By what stands between stamp and text.
     headers: Memo<Option<Header>>,
-    /// By relay, whether it is of no interest.
-    relays: Memo<bool>,
+    /// What relays are.
+    relays: Memo<Option<postfix::Parts>>,
 }
 
 /// Where host and tag end in ` host tag[pid]`.
@@ -360,23 +360,20 @@ impl Header {
 }
 
 impl Reader for SyslogReader {
-    fn elsewhere<'a>(&mut self, line: &'a [u8], is_elsewhere: &IsElsewhere<'_>) -> Option<Elsewhere<'a>> {
+    fn plain<'a>(&mut self, line: &'a [u8]) -> Option<Plain<'a>> {
         let Self { any_order, stamper, headers, relays, .. } = self;
         let (time, zoned, end) = stamper.same_minute(line).filter(|_| *any_order)?;
         let rest = line.get(end..)?;
         // A host's name, not what collectors write there (`stdout F`, a second stamp, a priority).
-        let plain =
+        let is_host =
             matches!(rest, [b' ', first, ..] if first.is_ascii_lowercase() && !(zoned && *first == b's'));
-        let close = near(b']', &rest[..rest.len().min(MOST_HEADER)]).filter(|_| plain)?;
+        let close = near(b']', &rest[..rest.len().min(MOST_HEADER)]).filter(|_| is_host)?;
         let (header, behind) = rest.split_at(close + 1);
         let text = behind.strip_prefix(b": ")?;
         let Header { host, tag } = headers.get(header, || Header::of(header, rest))?;
-        postfix::was_sent(text, relays, is_elsewhere).then(|| Elsewhere {
-            time,
-            host: Some(&header[1..host]),
-            source_name: &header[host + 1..tag],
-            header,
-        })
+        let (host, tag) = (Some(&header[1..host]), &header[host + 1..tag]);
+        let (attempt, relay) = postfix::plain(&Envelope { time, zoned, host, tag, pid: None, text }, relays)?;
+        Some(Plain { attempt, source: header, relay })
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
