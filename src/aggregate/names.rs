@@ -10,7 +10,6 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::attribute::SourceEvidence;
-use crate::memo::Memo;
 use crate::microsoft::{Class, Platform, Signal};
 use crate::record::{Enhanced, Outcome};
 
@@ -189,22 +188,16 @@ impl Names {
 
 /// A thread's own memory of ids by the bytes that lead to them.
 #[derive(Debug, Default)]
-pub struct Cache {
-    ids: HashMap<Box<[u8]>, u32, RandomState>,
-    recent: Memo<u32>,
-}
+pub struct Cache(HashMap<Box<[u8]>, u32, RandomState>);
 
 impl Cache {
     /// The id for these bytes; `make` asks the shared table where this thread has not met them.
     pub fn id(&mut self, bytes: &[u8], make: impl FnOnce() -> u32) -> u32 {
-        let Self { ids, recent } = self;
-        recent.get(bytes, || {
-            if let Some(id) = ids.get(bytes) {
-                return *id;
-            }
-            let id = make();
-            ids.insert(bytes.into(), id);
-            id
-        })
+        if let Some(id) = self.0.get(bytes) {
+            return *id;
+        }
+        let id = make();
+        self.0.insert(bytes.into(), id);
+        id
     }
 }

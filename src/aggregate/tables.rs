@@ -1,5 +1,7 @@
 //! Mergeable tables: the same sum in whatever order and however cut the parts come.
 
+use std::hash::{Hash, Hasher};
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -7,7 +9,7 @@ use super::filter::Filter;
 use crate::record::Time;
 
 /// What is counted together. Ids are those of [`super::NameTables`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CellKey {
     /// Begin of the time bucket in units of the width; 0 where time is not kept, [`NO_TIME`] without a stamp.
     pub bucket: i32,
@@ -19,6 +21,21 @@ pub struct CellKey {
     pub place: u32,
     pub quoted: u32,
     pub verdict: u32,
+}
+
+/// Four numbers, not eight: each attempt is looked up three times.
+impl Hash for CellKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let pairs = [
+            (self.source, self.domain),
+            (self.verdict, self.place),
+            (self.relay, self.quoted),
+            (self.sender, self.bucket as u32),
+        ];
+        for (high, low) in pairs {
+            state.write_u64(u64::from(high) << 32 | u64::from(low));
+        }
+    }
 }
 
 /// Bucket of attempts without a time.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::aggregate::{
     Belongs, Cache, CellKey, Filter, NameTables, Names, Place, SourceKey, Tables, VerdictKey,
@@ -249,6 +250,8 @@ pub struct Context<'e> {
     pub left_out: &'e [Vec<Range<u64>>],
     /// Who sent what was accepted is to be found out too.
     pub asks_senders: bool,
+    /// Counts the refusals that blame their senders.
+    pub blaming: &'e AtomicUsize,
     /// How many there are.
     pub inputs: usize,
     /// By input, which lines are looked at, at least.
@@ -395,8 +398,8 @@ impl<'e> Worker<'e> {
                 side
             }
         };
-        let asks_sender = self.context.asks_senders || !self.context.filter.sender_domain.is_empty();
-        if matches!(side, Side::Unsaid) || (asks_sender && !matches!(side, Side::Elsewhere)) {
+        let by_sender = !self.context.filter.sender_domain.is_empty();
+        if matches!(side, Side::Unsaid) || (by_sender && !matches!(side, Side::Elsewhere)) {
             return self.record(stats, input, offset, before, &Record::Attempt(attempt.clone()));
         }
         if !self.context.filter.holds_time(attempt.time) {
@@ -418,6 +421,11 @@ impl<'e> Worker<'e> {
             Side::Microsoft { platform, relay, place } => {
                 let (smtp_code, enhanced) = codes(&attempt.answer);
                 let verdict = Verdict::accepted();
+                let sender = match attempt.sender {
+                    _ if !self.context.asks_senders || platform != Platform::Consumer => 0,
+                    Some(sender) => self.sender_id(domain_of(sender)),
+                    None => self.sender_elsewhere(input, offset, before, attempt),
+                };
                 let platform = Some(platform);
                 let judged = Judged { platform, smtp_code, enhanced, verdict, host_tag: None, quoted: None };
                 Whose::Microsoft(Counted {
@@ -436,7 +444,7 @@ impl<'e> Worker<'e> {
                     offset,
                     outcome: attempt.outcome,
                     queue: attempt.queue_id.map_or(0, queue_hash),
-                    sender: 0,
+                    sender,
                     is_accepted: true,
                     is_certain: true,
                 })
@@ -479,7 +487,11 @@ impl<'e> Worker<'e> {
         // A domain's own fault needs the domain; for the rest it is worth no memory unless it is asked for.
         let by_sender = !self.context.filter.sender_domain.is_empty();
         let concerns_sender = match judged.verdict.signal {
-            Signal::Auth => true,
+            Signal::Auth => {
+                let is_consumer = judged.platform == Some(Platform::Consumer);
+                self.context.blaming.fetch_add(usize::from(is_consumer), Ordering::Relaxed);
+                true
+            }
             Signal::Pass => self.context.asks_senders && judged.platform == Some(Platform::Consumer),
             _ => false,
         };

@@ -59,6 +59,12 @@ pub struct Run {
     frontier: Frontier,
     /// Who sent what was accepted is to be found out too, for an event blames senders.
     asks_senders: AtomicBool,
+    /// No input is a pipe.
+    can_begin_anew: bool,
+    /// Refusals that blame their senders.
+    blaming: AtomicUsize,
+    /// As the detection has said.
+    is_disordered: AtomicBool,
     senders: Mutex<Senders>,
     firsts: Firsts,
     /// By input, which of its lines are looked at, at least.
@@ -86,6 +92,9 @@ pub struct Run {
     took: OnceLock<f64>,
 }
 
+/// So many refusals that blame their senders make it likely that there is an event of it: what else those sent is asked
+/// for at once, not in a second reading of everything.
+const MANY_BLAMES: usize = 50;
 /// Decompressed bytes of a stream after which the detection may take what was read.
 const STREAMED: u64 = 16 << 20;
 
@@ -131,6 +140,9 @@ impl Run {
             frontier: Frontier::new(inputs.len()),
             suspended: Mutex::new(inputs.iter().map(|_| None).collect()),
             asks_senders: AtomicBool::new(options.follow || has_pipe),
+            can_begin_anew: !has_pipe,
+            blaming: AtomicUsize::new(0),
+            is_disordered: AtomicBool::new(false),
             options,
             told,
             senders: Mutex::new(Senders::new(inputs.len())),
@@ -155,16 +167,38 @@ impl Run {
 
     /// Reads all inputs to their end with the run's threads. `publish`: partial results are added as they come.
     pub fn scan(&self, publish: bool) {
-        self.read_all(publish);
-        if self.leave_out_copies() {
+        loop {
             self.read_all(publish);
-        }
-        while !self.is_enough() {
-            self.read_all(publish);
+            let is_whole = !self.begins_anew() && !self.leaves_out_copies() && self.is_enough();
+            if is_whole || self.stopped() {
+                break;
+            }
         }
         self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
         self.complete.store(true, Ordering::Release);
         self.lock().changes += 1;
+    }
+
+    /// Whether reading on is of no use: it will begin anew, as [`Self::is_enough`] would say at the end.
+    fn breaks_off(&self) -> bool {
+        let is_blaming = self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES;
+        let is_disordered = self.is_disordered.load(Ordering::Relaxed);
+        self.can_begin_anew
+            && (is_blaming && !self.asks_senders.load(Ordering::Acquire)
+                || is_disordered && !self.holds.load(Ordering::Acquire))
+    }
+
+    /// If reading was broken off, forgets what was counted: it is to be read again, with what was missing.
+    fn begins_anew(&self) -> bool {
+        if !self.breaks_off() || self.stopped() {
+            return false;
+        }
+        self.asks_senders
+            .fetch_or(self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES, Ordering::AcqRel);
+        self.holds.fetch_or(self.is_disordered.load(Ordering::Relaxed), Ordering::AcqRel);
+        self.lock().sightings.clear();
+        self.forget(Blamed::default());
+        true
     }
 
     /// All is read: what is still open is settled. False if the detection needs more than it was given, at most once for
@@ -182,8 +216,7 @@ impl Run {
         let is_disordered = feed.is_disordered() && !self.holds.swap(true, Ordering::AcqRel);
         // An event blames a sender: what else it sent tells how much of its mail is refused, and when that is over.
         let is_blaming = feed.blamed().is_some() && !self.asks_senders.swap(true, Ordering::AcqRel);
-        let has_pipe = self.inputs.iter().any(Prepared::is_pipe);
-        if !is_disordered && !is_blaming || self.stopped() || has_pipe {
+        if !is_disordered && !is_blaming || self.stopped() || !self.can_begin_anew {
             return true;
         }
         let blamed = feed.blamed().unwrap_or_default();
@@ -193,9 +226,9 @@ impl Run {
     }
 
     /// Looks whether files hold the same lines; if so, forgets what was counted: it is to be read again without them.
-    fn leave_out_copies(&self) -> bool {
+    fn leaves_out_copies(&self) -> bool {
         let sightings = mem::take(&mut self.lock().sightings);
-        if sightings.is_empty() || self.stopped() {
+        if sightings.is_empty() || self.left_out.get().is_some() || self.stopped() {
             return false;
         }
         let (left_out, warnings) = compare(&self.inputs, &sightings);
@@ -203,7 +236,7 @@ impl Run {
         if left_out.iter().all(Vec::is_empty) || self.left_out.set(left_out).is_err() {
             return false;
         }
-        if self.inputs.iter().any(Prepared::is_pipe) {
+        if !self.can_begin_anew {
             self.warn(Warning {
                 path: None,
                 text: "they are counted twice, for a pipe among the inputs cannot be read again".to_owned(),
@@ -225,6 +258,8 @@ impl Run {
         totals.asides.clear();
         totals.skews = Skews::default();
         drop(totals);
+        self.blaming.store(0, Ordering::Relaxed);
+        self.is_disordered.store(false, Ordering::Relaxed);
         *self.feed_lock() = new_feed(&self.options, &self.inputs, blamed);
         *self.senders() = Senders::new(self.inputs.len());
         self.done_bytes.store(0, Ordering::Relaxed);
@@ -255,7 +290,7 @@ impl Run {
             let mut stats: Vec<Option<InputStats>> = vec![None; self.inputs.len()];
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(piece) = pieces.get(at).filter(|_| !self.stopped()) else { break };
+                let Some(piece) = pieces.get(at).filter(|_| !self.stopped() && !self.breaks_off()) else { break };
                 let (seen, result) = self.read(&mut worker, *piece, at);
                 stats[piece.input].get_or_insert_default().merge(seen);
                 if let Err(error) = result {
@@ -301,6 +336,7 @@ impl Run {
             if let Some(frontier) = frontier {
                 feed.advance(frontier);
             }
+            self.is_disordered.store(feed.is_disordered(), Ordering::Relaxed);
         }
     }
 
@@ -364,6 +400,7 @@ impl Run {
             inputs: self.inputs.len(),
             prefilter: &self.prefilter,
             asks_senders: self.asks_senders.load(Ordering::Acquire),
+            blaming: &self.blaming,
             by_time: self.by_time,
         })
     }
@@ -442,7 +479,7 @@ impl Run {
             if piece.span.is_some() {
                 self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
             }
-            !self.stopped()
+            !self.stopped() && !self.breaks_off()
         };
         let mut task = Task::new(worker, piece.input as u32, format, &clock, &mut between);
         let result = (|| match (&input.location, piece.span) {
