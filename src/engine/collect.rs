@@ -216,13 +216,16 @@ impl Whose {
     fn add(&self, tables: &mut Tables, trials: &mut Trials, others: &mut Others, stats: &mut InputStats) {
         match self {
             Self::Microsoft(counted) => counted.add(tables, trials, stats),
-            Self::Other(other) => {
-                stats.other_attempts += 1;
-                if let Some(other) = other {
-                    others.add(*other);
-                }
-            }
+            Self::Other(other) => count_other(*other, others, stats),
         }
+    }
+}
+
+/// Counts another provider's attempt; `None`: one without a time.
+fn count_other(other: Option<Other>, others: &mut Others, stats: &mut InputStats) {
+    stats.other_attempts += 1;
+    if let Some(other) = other {
+        others.add(other);
     }
 }
 
@@ -417,44 +420,40 @@ impl<'e> Worker<'e> {
                 id
             }
         };
-        let whose = match side {
-            Side::Microsoft { platform, relay, place } => {
-                let (smtp_code, enhanced) = codes(&attempt.answer);
-                let verdict = Verdict::accepted();
-                let sender = match attempt.sender {
-                    _ if !self.context.asks_senders || platform != Platform::Consumer => 0,
-                    Some(sender) => self.sender_id(domain_of(sender)),
-                    None => self.sender_elsewhere(input, offset, before, attempt),
-                };
-                let platform = Some(platform);
-                let judged = Judged { platform, smtp_code, enhanced, verdict, host_tag: None, quoted: None };
-                Whose::Microsoft(Counted {
-                    key: CellKey {
-                        bucket: 0,
-                        source,
-                        domain: self.domain_id(attempt.recipient_domain()),
-                        sender: 0,
-                        relay,
-                        place,
-                        quoted: 0,
-                        verdict: self.verdict_id(attempt, &judged),
-                    },
-                    time: attempt.time,
-                    input,
-                    offset,
-                    outcome: attempt.outcome,
-                    queue: attempt.queue_id.map_or(0, queue_hash),
-                    sender,
-                    is_accepted: true,
-                    is_certain: true,
-                })
-            }
-            Side::Elsewhere | Side::Unsaid => {
-                let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
-                Whose::Other(second.map(|second| Other { source, second, is_delivered: true }))
-            }
+        let Side::Microsoft { platform, relay, place } = side else {
+            let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
+            let other = second.map(|second| Other { source, second, is_delivered: true });
+            return count_other(other, &mut self.others, stats);
         };
-        whose.add(&mut self.tables, &mut self.trials, &mut self.others, stats);
+        let (smtp_code, enhanced) = codes(&attempt.answer);
+        let (verdict, platform) = (Verdict::accepted(), Some(platform));
+        let judged = Judged { platform, smtp_code, enhanced, verdict, host_tag: None, quoted: None };
+        let sender = match attempt.sender {
+            _ if !self.context.asks_senders || platform != Some(Platform::Consumer) => 0,
+            Some(sender) => self.sender_id(domain_of(sender)),
+            None => self.sender_elsewhere(input, offset, before, attempt),
+        };
+        let counted = Counted {
+            key: CellKey {
+                bucket: 0,
+                source,
+                domain: self.domain_id(attempt.recipient_domain()),
+                sender: 0,
+                relay,
+                place,
+                quoted: 0,
+                verdict: self.verdict_id(attempt, &judged),
+            },
+            time: attempt.time,
+            input,
+            offset,
+            outcome: attempt.outcome,
+            queue: attempt.queue_id.map_or(0, queue_hash),
+            sender,
+            is_accepted: true,
+            is_certain: true,
+        };
+        counted.add(&mut self.tables, &mut self.trials, stats);
     }
 
     /// What the relay of a delivery says by itself.

@@ -4,18 +4,14 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
 
 use crate::aggregate::Warning;
 use crate::record::{self, Format};
-use crate::source::{Chunks, Followed, Tail};
+use crate::source::{Chunks, Followed, Tail, Watch};
 
-use super::collect::{InputStats, Suspended, Task};
+use super::collect::{InputStats, Suspended, Task, Worker};
 use super::prepare::Prepared;
 use super::run::Run;
-
-/// Between two looks at the followed files.
-const POLL: Duration = Duration::from_millis(200);
 
 /// Reads all inputs, then follows the plain files among them until the run is stopped. A pipe is followed by reading it
 /// to its end.
@@ -29,6 +25,8 @@ pub fn follow(run: &Run) {
         // Files end at their last whole line: the tails begin there, and nothing is read twice or torn.
         let mut tails = open_tails(run);
         run.scan(true);
+        let paths: Vec<_> = tails.iter().filter_map(|live| live.input.plain_file()).collect();
+        let watch = Watch::of(&paths);
         while !run.stopped() && !tails.is_empty() {
             let behind = |tails: &[LiveFile]| tails.iter().map(|live| live.tail.behind()).sum();
             run.behind.store(behind(&tails), Ordering::Relaxed);
@@ -36,7 +34,7 @@ pub fn follow(run: &Run) {
                 live.poll(run);
             }
             run.behind.store(behind(&tails), Ordering::Relaxed);
-            thread::sleep(POLL);
+            watch.wait();
         }
     });
 }
@@ -73,6 +71,8 @@ struct LiveFile<'r> {
     /// `None`: empty so far.
     format: Option<&'static dyn Format>,
     tail: Tail,
+    /// Made once all was read: what the files have in common is known then.
+    worker: Option<Worker<'r>>,
     state: Option<Suspended>,
     missing: bool,
 }
@@ -88,7 +88,7 @@ fn open_tails(run: &Run) -> Vec<LiveFile<'_>> {
         match opened {
             Ok(tail) => {
                 let format = input.format;
-                tails.push(LiveFile { index, input, format, tail, state: None, missing: false });
+                tails.push(LiveFile { index, input, format, tail, worker: None, state: None, missing: false });
             }
             Err(error) => warn(run, input, &error),
         }
@@ -96,27 +96,27 @@ fn open_tails(run: &Run) -> Vec<LiveFile<'_>> {
     tails
 }
 
-impl LiveFile<'_> {
-    fn poll(&mut self, run: &Run) {
+impl<'r> LiveFile<'r> {
+    fn poll(&mut self, run: &'r Run) {
         if self.format.is_none() {
             self.format = self.tail.head().ok().and_then(|head| record::guess(&head));
         }
         let Some(format) = self.format else { return };
-        let mut worker = run.worker();
         let clock = self.input.clock_at(self.input.span_years.len().saturating_sub(1));
         let mut go_on = |_| !run.stopped();
-        let mut task = Task::new(&mut worker, self.index as u32, format, &clock, &mut go_on);
+        let worker = self.worker.get_or_insert_with(|| run.worker());
+        let mut task = Task::new(worker, self.index as u32, format, &clock, &mut go_on);
         if let Some(state) = self.state.take().or_else(|| run.take_suspended(self.index)) {
             task.resume(state);
         }
         let followed = self.tail.poll(&mut task);
         let (stats, state) = task.suspend();
         self.state = Some(state);
-        run.link(self.index, None, &mut worker);
+        run.link(self.index, None, worker);
         if stats.lines > 0 {
             let mut parts: Vec<Option<InputStats>> = vec![None; run.inputs.len()];
             parts[self.index] = Some(stats);
-            run.add(&mut worker, &mut parts);
+            run.add(worker, &mut parts);
         }
         match followed {
             Ok(Followed::Same) => self.missing = false,

@@ -24,6 +24,7 @@ mod twice;
 mod visit;
 
 pub use events::{Event, events};
+pub use follow::follow;
 pub use options::{Options, Prefilter};
 pub use run::Run;
 pub use session::{EachLine, LineList, LogLine, Session};

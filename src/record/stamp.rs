@@ -155,7 +155,11 @@ impl Stamper {
         if second > 60 {
             return None;
         }
-        let (millis, offset, end) = tail(line, len + 2);
+        let (millis, offset, end) = match line.get(len + 2) {
+            // Neither fraction nor zone.
+            Some(b' ') if !matches!(line.get(len + 3), Some(b'+' | b'-')) => (None, None, len + 2),
+            _ => tail(line, len + 2),
+        };
         let base = offset.map_or(self.minute.utc, |offset| self.minute.naive - i64::from(offset));
         Some((Time { seconds: base + i64::from(second), millis }, offset.is_some(), end))
     }

@@ -7,9 +7,11 @@ mod discover;
 mod follow;
 mod map;
 mod utf16;
+mod watch;
 
 pub use chunks::{Chunk, ChunkSink, Chunks, MAX_LINE};
 pub use decode::{Coding, Compression, SniffedInput, open_stream, sniff};
 pub use discover::{Discovered, Location, discover};
 pub use follow::{Followed, Tail};
 pub use map::{FileSpan, MmapChoice, spans};
+pub use watch::Watch;
