@@ -1,8 +1,11 @@
 //! Tables -> rows: what the whole input teaches is applied here, and the filter.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::hash::Hash;
 use std::net::IpAddr;
+
+use foldhash::HashMap;
 
 use super::filter::Filter;
 use super::names::{Belongs, Identity, NameTables, SourceKey, VerdictKey};
@@ -67,12 +70,12 @@ impl Learned {
 pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
     let mut learned = Learned::default();
     let mut quoted: BTreeMap<Identity, BTreeSet<IpAddr>> = BTreeMap::new();
-    let mut forests: HashMap<IpAddr, Option<u32>> = HashMap::new();
-    let mut by_name: BTreeMap<Identity, BTreeMap<Option<Box<str>>, u64>> = BTreeMap::new();
+    let mut forests: HashMap<IpAddr, Option<u32>> = HashMap::default();
+    let mut attempts = vec![0; names.sources.values().len()];
     for (key, cell) in tables.cells(Rows::Sources) {
-        let source = &names.sources.values()[key.source as usize];
-        *by_name.entry(source.identity()).or_default().entry(source.name.clone()).or_default() += cell.count;
+        attempts[key.source as usize] += cell.count;
         if let Some(ip) = names.quoted.values()[key.quoted as usize] {
+            let source = &names.sources.values()[key.source as usize];
             quoted.entry(source.identity()).or_default().insert(ip);
             if let Some((first, _)) = cell.range() {
                 let since = learned.quoted_since.entry(source.identity()).or_insert(i64::MAX);
@@ -114,6 +117,10 @@ pub fn learn(tables: &Tables, names: &NameTables) -> Learned {
             }
         }
     }
+    let mut by_name: BTreeMap<Identity, BTreeMap<Option<Box<str>>, u64>> = BTreeMap::new();
+    for (source, count) in names.sources.values().iter().zip(attempts).filter(|(_, count)| *count > 0) {
+        *by_name.entry(source.identity()).or_default().entry(source.name.clone()).or_default() += count;
+    }
     learned.label(by_name);
     learned
 }
@@ -142,6 +149,9 @@ struct Allowed {
 impl Allowed {
     fn new(filter: &Filter, names: &NameTables, learned: &Learned) -> Self {
         let source = |key: &SourceKey| {
+            if filter.source.is_empty() {
+                return true;
+            }
             let label = learned.address(&key.identity()).map(|ip| ip.to_string());
             let [name, front] = key.name.as_deref().map_or([None; 2], known_as);
             filter.source.matches([label.as_deref(), name, front, key.host.as_deref()].into_iter().flatten())
@@ -249,7 +259,7 @@ impl Bucket {
 struct DomainSum {
     counts: Counts,
     trend: Trend,
-    platforms: BTreeMap<Platform, u64>,
+    platforms: [u64; Platform::ALL.len()],
 }
 
 /// The time that the trends are told for: first bucket and number of buckets of what the tables hold in a range.
@@ -284,14 +294,51 @@ impl Trend {
     }
 }
 
+/// By id, in which row it is counted: several ids may share one.
+struct Grouped<K> {
+    rows: Vec<u32>,
+    keys: Vec<K>,
+}
+
+impl<K: Clone + Eq + Hash> Grouped<K> {
+    fn new(keys_of_ids: impl Iterator<Item = K>) -> Self {
+        let mut numbers: HashMap<K, u32> = HashMap::default();
+        let mut keys = Vec::new();
+        let rows = keys_of_ids.map(|key| {
+            *numbers.entry(key).or_insert_with_key(|key| {
+                keys.push(key.clone());
+                (keys.len() - 1) as u32
+            })
+        });
+        Self { rows: rows.collect(), keys }
+    }
+
+    fn sums<S: Default>(&self) -> Vec<S> {
+        self.keys.iter().map(|_| S::default()).collect()
+    }
+
+    fn of<'s, S>(&self, id: u32, sums: &'s mut [S]) -> &'s mut S {
+        &mut sums[self.rows[id as usize] as usize]
+    }
+
+    fn with<S>(self, sums: Vec<S>) -> impl Iterator<Item = (K, S)> {
+        self.keys.into_iter().zip(sums)
+    }
+}
+
 /// Makes the rows. The status of the sources is set later, by who knows the onsets.
 pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &Filter) -> Rollup {
     let allowed = Allowed::new(filter, names, learned);
+    let by_source = Grouped::new(names.sources.values().iter().map(SourceKey::identity));
+    let by_forest = Grouped::new(names.places.values().iter().map(|place| place.forest.clone()));
+    let by_reply = Grouped::new(names.verdicts.values().iter().map(ReplyKey::of));
+    let relays = names.relays.values().iter();
+    let forests: Vec<Option<u32>> = relays.map(|ip| learned.forests.get(ip.as_ref()?).copied()).collect();
     let mut total = Counts::default();
-    let mut sources: BTreeMap<Identity, Sum> = BTreeMap::new();
-    let mut domains: HashMap<u32, DomainSum> = HashMap::new();
-    let mut datacenters: BTreeMap<Option<Box<str>>, ForestSum> = BTreeMap::new();
-    let mut replies: HashMap<ReplyKey, ReplySum> = HashMap::new();
+    let mut sources: Vec<Sum> = by_source.sums();
+    let mut domains: HashMap<u32, DomainSum> = HashMap::default();
+    let mut datacenters: Vec<ForestSum> = by_forest.sums();
+    let mut replies: Vec<ReplySum> = by_reply.sums();
     let mut series: BTreeMap<i32, Bucket> = BTreeMap::new();
     let range = TrendRange::new(tables, filter);
     let wanted = |key: &CellKey| {
@@ -300,7 +347,7 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         if !belongs || !in_range(key, tables.width_s(), filter) {
             return None;
         }
-        let learned_place = learned_place(key, names, learned);
+        let learned_place = forests[key.relay as usize].filter(|_| may_learn_place(key, names));
         holds(&allowed, filter, key, learned_place, names).then_some((verdict, learned_place))
     };
     for (key, cell) in tables.cells(Rows::Sources) {
@@ -308,18 +355,15 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         let count = cell.count;
         total.add(count, verdict);
 
-        let source = &names.sources.values()[key.source as usize];
-        let sum = sources.entry(source.identity()).or_default();
+        let sum = by_source.of(key.source, &mut sources);
         sum.counts.add(count, verdict);
         sum.trend.count(range, key, count, verdict);
-        let last = cell.range().map(|(_, last)| PackedTime::from(last));
+        let last = cell.times().map(|(_, last)| last);
         sum.last_attempt = sum.last_attempt.max(last);
         if verdict.class == Class::Accepted {
             sum.last_accepted = sum.last_accepted.max(last);
-        }
-
-        if verdict.class != Class::Accepted {
-            let reply = replies.entry(ReplyKey::of(verdict)).or_default();
+        } else {
+            let reply = by_reply.of(key.verdict, &mut replies);
             reply.add(cell, key.verdict);
             reply.trend.count(range, key, count, verdict);
         }
@@ -332,13 +376,14 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         let domain = domains.entry(key.domain).or_default();
         domain.counts.add(cell.count, verdict);
         domain.trend.count(range, key, cell.count, verdict);
-        *domain.platforms.entry(verdict.platform).or_default() += cell.count;
+        domain.platforms[verdict.platform as usize] += cell.count;
     }
     for (key, cell) in tables.cells(Rows::Datacenters) {
         let Some((verdict, learned_place)) = wanted(key) else { continue };
         let count = cell.count;
-        let place = &names.places.values()[learned_place.unwrap_or(key.place) as usize];
-        let forest = datacenters.entry(place.forest.clone()).or_default();
+        let id = learned_place.unwrap_or(key.place);
+        let place = &names.places.values()[id as usize];
+        let forest = by_forest.of(id, &mut datacenters);
         forest.counts.add(count, verdict);
         forest.trend.count(range, key, count, verdict);
         if tables.width_s().is_some() && key.bucket != NO_TIME {
@@ -346,7 +391,11 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         }
         match learned_place {
             Some(_) => forest.learned += count,
-            None if place.forest.is_some() => forest.sites.extend(place.site.clone()),
+            None if place.forest.is_some() => {
+                if let Some(site) = place.site.as_ref().filter(|site| !forest.sites.contains(*site)) {
+                    forest.sites.insert(site.clone());
+                }
+            }
             None => {}
         }
         if forest.region.is_none() && place.forest.is_some() {
@@ -355,10 +404,13 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
     }
     Rollup {
         counts: total,
-        sources: source_rows(sources, learned),
+        sources: source_rows(by_source.with(sources).filter(|(_, sum)| sum.counts.attempts > 0), learned),
         domains: domain_rows(domains, names),
-        datacenters: datacenter_rows(datacenters, tables.width_s().unwrap_or(1)),
-        replies: reply_rows(replies, tables),
+        datacenters: datacenter_rows(
+            by_forest.with(datacenters).filter(|(_, sum)| sum.counts.attempts > 0),
+            tables.width_s().unwrap_or(1),
+        ),
+        replies: reply_rows(by_reply.with(replies).filter(|(_, sum)| sum.count > 0), tables),
         series: dense(&series, tables.width_s()),
     }
 }
@@ -373,16 +425,12 @@ fn in_range(key: &CellKey, width_s: Option<i64>, filter: &Filter) -> bool {
     filter.since.is_none_or(|since| begin + width > since) && filter.until.is_none_or(|until| begin <= until)
 }
 
-/// The place that the relay's address stands for, where the record itself names no forest.
-fn learned_place(key: &CellKey, names: &NameTables, learned: &Learned) -> Option<u32> {
+/// Whether the record itself names no forest: then the place that the relay's address stands for counts.
+fn may_learn_place(key: &CellKey, names: &NameTables) -> bool {
     let place = &names.places.values()[key.place as usize];
     // Who greeted may have a name that tells no forest.
     let greeted = || names.verdicts.values()[key.verdict as usize].class == Class::Accepted;
-    if place.forest.is_some() || place.host.is_some() && !greeted() {
-        return None;
-    }
-    let ip = names.relays.values()[key.relay as usize]?;
-    learned.forests.get(&ip).copied()
+    place.forest.is_none() && (place.host.is_none() || greeted())
 }
 
 fn holds(
@@ -412,7 +460,10 @@ fn holds(
         && allowed.verdicts[key.verdict as usize]
 }
 
-fn source_rows(sources: BTreeMap<Identity, Sum>, learned: &Learned) -> Vec<SourceRow> {
+fn source_rows(sources: impl Iterator<Item = (Identity, Sum)>, learned: &Learned) -> Vec<SourceRow> {
+    let mut sources: Vec<_> = sources.collect();
+    // Where two are called the same, nothing else tells which comes first.
+    sources.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     let mut rows: Vec<SourceRow> = sources
         .into_iter()
         .map(|(identity, sum)| {
@@ -440,7 +491,8 @@ fn domain_rows(domains: HashMap<u32, DomainSum>, names: &NameTables) -> Vec<Doma
     let mut rows: Vec<DomainRow> = domains
         .into_iter()
         .map(|(id, DomainSum { counts, trend, platforms })| {
-            let known = platforms.into_iter().filter(|(platform, _)| *platform != Platform::Unknown);
+            let counted = Platform::ALL.into_iter().map(|platform| (platform, platforms[platform as usize]));
+            let known = counted.filter(|(platform, count)| *platform != Platform::Unknown && *count > 0);
             let platform = most_frequent(known).unwrap_or(Platform::Unknown);
             let domain = names.domains.values()[id as usize].as_deref().map(str::to_owned);
             DomainRow { domain, platform, counts, trend }
@@ -461,9 +513,11 @@ fn most_frequent<K>(counts: impl Iterator<Item = (K, u64)>) -> Option<K> {
     best.map(|(key, _)| key)
 }
 
-fn datacenter_rows(datacenters: BTreeMap<Option<Box<str>>, ForestSum>, width_s: i64) -> Vec<DatacenterRow> {
+fn datacenter_rows(
+    datacenters: impl Iterator<Item = (Option<Box<str>>, ForestSum)>,
+    width_s: i64,
+) -> Vec<DatacenterRow> {
     let mut rows: Vec<DatacenterRow> = datacenters
-        .into_iter()
         .map(|(forest, sum)| DatacenterRow {
             forest: forest.map(Into::into),
             region: sum.region.map(Into::into),
@@ -511,18 +565,16 @@ impl ReplySum {
     fn add(&mut self, cell: &Cell, verdict: u32) {
         self.count += cell.count;
         self.verdicts.insert(verdict);
-        if let Some((first, last)) = cell.range() {
-            let first = PackedTime::from(first);
+        if let Some((first, last)) = cell.times() {
             self.first = Some(self.first.map_or(first, |f| f.min(first)));
-            self.last = self.last.max(Some(last.into()));
+            self.last = self.last.max(Some(last));
         }
     }
 }
 
-fn reply_rows(replies: HashMap<ReplyKey, ReplySum>, tables: &Tables) -> Vec<ReplyRow> {
+fn reply_rows(replies: impl Iterator<Item = (ReplyKey, ReplySum)>, tables: &Tables) -> Vec<ReplyRow> {
     let examples: HashMap<u32, _> = tables.examples().collect();
     let mut rows: Vec<ReplyRow> = replies
-        .into_iter()
         .map(|(key, sum)| {
             let example = sum
                 .verdicts

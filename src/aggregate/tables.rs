@@ -79,7 +79,12 @@ impl Cell {
 
     /// First and last time, where there is one.
     pub fn range(&self) -> Option<(Time, Time)> {
-        (self.first <= self.last).then(|| (self.first.into(), self.last.into()))
+        self.times().map(|(first, last)| (first.into(), last.into()))
+    }
+
+    /// The same as numbers.
+    pub fn times(&self) -> Option<(PackedTime, PackedTime)> {
+        (self.first <= self.last).then_some((self.first, self.last))
     }
 
     fn add(&mut self, other: &Self) {

@@ -32,9 +32,6 @@ use super::twice::{Firsts, Left, Sighting, compare, leaves_out, sift};
 /// What all workers add to.
 pub struct Totals {
     pub tables: Tables,
-    pub trials: Trials,
-    /// Other providers' attempts.
-    pub others: Others,
     pub inputs: Vec<InputStats>,
     /// Counted once all logs are read.
     asides: Vec<Aside>,
@@ -43,6 +40,15 @@ pub struct Totals {
     pub warnings: Vec<Warning>,
     /// Counts up with every addition.
     pub changes: u64,
+}
+
+/// What was read and the detection has not been given yet. A lock of its own: who makes a snapshot holds the sums, and
+/// must not keep the readers waiting.
+#[derive(Default)]
+struct Unfed {
+    trials: Trials,
+    /// Other providers' attempts.
+    others: Others,
 }
 
 /// A run over its inputs: prepared once, read by many threads.
@@ -72,6 +78,7 @@ pub struct Run {
     /// Set where files hold the same lines: by input, what is read in another one.
     left_out: OnceLock<Left>,
     totals: Mutex<Totals>,
+    unfed: Mutex<Unfed>,
     by_time: bool,
     /// `None` where the system gives no threads.
     pool: Option<ThreadPool>,
@@ -111,8 +118,6 @@ impl Run {
         let Inputs { list: inputs, streams, spools, troubles, firsts } = prepare(&options);
         let totals = Totals {
             tables: Tables::new(by_time, &options.filter),
-            trials: Trials::default(),
-            others: Others::default(),
             inputs: vec![InputStats::default(); inputs.len()],
             asides: Vec::new(),
             sightings: Vec::new(),
@@ -151,6 +156,7 @@ impl Run {
             prefilter,
             left_out: OnceLock::new(),
             totals: Mutex::new(totals),
+            unfed: Mutex::default(),
             by_time,
             pool,
             stop: AtomicBool::new(false),
@@ -252,12 +258,11 @@ impl Run {
     fn forget(&self, blamed: Blamed) {
         let mut totals = self.lock();
         totals.tables = Tables::new(self.by_time, &self.options.filter);
-        totals.trials = Trials::default();
-        totals.others = Others::default();
         totals.inputs.fill(InputStats::default());
         totals.asides.clear();
         totals.skews = Skews::default();
         drop(totals);
+        *self.unfed() = Unfed::default();
         self.blaming.store(0, Ordering::Relaxed);
         self.is_disordered.store(false, Ordering::Relaxed);
         *self.feed_lock() = new_feed(&self.options, &self.inputs, blamed);
@@ -301,7 +306,7 @@ impl Run {
                     });
                 }
                 if publish {
-                    self.add(&mut worker, &mut stats);
+                    self.try_add(&mut worker, &mut stats);
                 }
                 self.pass_on(&mut worker, at, i64::MAX);
             }
@@ -322,10 +327,7 @@ impl Run {
     /// Hands over the trials of a piece that was read up to this second, and lets the detection take what it can, unless
     /// another thread sees to that.
     fn pass_on(&self, worker: &mut Worker<'_>, piece: usize, reached: i64) {
-        let mut totals = self.lock();
-        totals.trials.append(&mut worker.trials);
-        totals.others.append(&mut worker.others);
-        drop(totals);
+        self.put_by(worker);
         self.frontier.reached(piece, reached);
         if !self.holds.load(Ordering::Acquire)
             && let Ok(mut feed) = self.feed.try_lock()
@@ -341,10 +343,7 @@ impl Run {
     }
 
     fn hand_over(&self, feed: &mut Feed) {
-        let (mut trials, mut others) = {
-            let mut totals = self.lock();
-            (mem::take(&mut totals.trials), mem::take(&mut totals.others))
-        };
+        let Unfed { mut trials, mut others } = mem::take(&mut *self.unfed());
         feed.know(&self.names.lock());
         feed.add(&mut trials, &mut others);
     }
@@ -427,7 +426,8 @@ impl Run {
 
     fn settle_asides(&self, totals: &mut Totals) {
         let Some(told) = &self.told else { return };
-        let Totals { tables, trials, others, inputs, asides, .. } = totals;
+        let Totals { tables, inputs, asides, .. } = totals;
+        let Unfed { trials, others } = &mut *self.unfed();
         for aside in asides.drain(..) {
             aside.settle(told, tables, trials, others, inputs);
         }
@@ -539,10 +539,20 @@ impl Run {
 
     /// Adds a worker's part to the whole and leaves it empty.
     pub fn add(&self, worker: &mut Worker<'_>, stats: &mut [Option<InputStats>]) {
+        self.put_by(worker);
         let mut totals = self.lock();
+        self.add_to(&mut totals, worker, stats);
+    }
+
+    /// The same, unless somebody looks at the sums just now: then it will be added with what comes next.
+    fn try_add(&self, worker: &mut Worker<'_>, stats: &mut [Option<InputStats>]) {
+        if let Ok(mut totals) = self.totals.try_lock() {
+            self.add_to(&mut totals, worker, stats);
+        }
+    }
+
+    fn add_to(&self, totals: &mut Totals, worker: &mut Worker<'_>, stats: &mut [Option<InputStats>]) {
         totals.tables.merge(worker.tables.take());
-        totals.trials.append(&mut worker.trials);
-        totals.others.append(&mut worker.others);
         totals.asides.append(&mut worker.asides);
         totals.skews.merge(mem::take(&mut worker.skews));
         totals.sightings.append(&mut worker.sightings);
@@ -557,9 +567,21 @@ impl Run {
             }
         }
         if is_live {
-            self.settle_asides(&mut totals);
+            self.settle_asides(totals);
         }
         totals.changes += 1;
+    }
+
+    /// Puts the trials of a worker by for the detection.
+    fn put_by(&self, worker: &mut Worker<'_>) {
+        let mut unfed = self.unfed();
+        unfed.trials.append(&mut worker.trials);
+        unfed.others.append(&mut worker.others);
+    }
+
+    fn unfed(&self) -> MutexGuard<'_, Unfed> {
+        // To append does not panic.
+        self.unfed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a warning, once.

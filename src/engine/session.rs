@@ -183,6 +183,7 @@ impl Shared {
         let mut seen = None;
         let mut detected: Option<(u64, Detected)> = None;
         let mut detection_due = Instant::now();
+        let (mut due, mut of_filter) = (Instant::now(), 0);
         while !run.stopped() {
             let ended = self.ended.load(Ordering::Acquire);
             let progress = run.progress();
@@ -191,7 +192,12 @@ impl Shared {
             // The bar moves also where no span has ended yet.
             let now = (changes, filter, progress.done_bytes, progress.behind_bytes, progress.complete);
             let outdated = detected.as_ref().is_none_or(|(of, found)| *of != changes || found.is_waiting);
-            if seen != Some(now) || outdated && (ended || Instant::now() >= detection_due) {
+            let is_news = seen != Some(now) || outdated && (ended || Instant::now() >= detection_due);
+            // Making snapshots must not keep the scan from its end; who has asked for another filter waits for it.
+            let is_due = progress.complete || filter != of_filter || Instant::now() >= due;
+            if is_news && is_due {
+                let begun = Instant::now();
+                of_filter = filter;
                 seen = Some(now);
                 if outdated && (Instant::now() >= detection_due || ended) {
                     let begun = Instant::now();
@@ -204,6 +210,7 @@ impl Shared {
                 version += 1;
                 snapshot.version = version;
                 self.snapshot.store(Arc::new(snapshot));
+                due = Instant::now() + begun.elapsed() * 4;
             }
             self.finished.store(ended, Ordering::Release);
             thread::sleep(PUBLISH);
