@@ -2,14 +2,16 @@
 # A whole `eopwatch summary` of synthetic logs against what else is installed, and against itself. Prints two tables for
 # docs/performance.md: one log against the peers, and the ratios that are aimed at, each taken in turn in one run.
 #
-#   benches/against-peers.sh [BYTES] [RUNS]        1 GB and 7 runs by default; needs BYTES * 3.5 of disk
+#   benches/against-peers.sh [BYTES] [RUNS] [LARGEST]
 #
-# What the view needs (first frame, following, idle) is not measured here.
+# 1 GB and 7 runs by default; needs BYTES * 3.5 of disk, and LARGEST more, up to which the growth is measured where it is
+# given. Cold reads need root (the page cache is dropped). What the view needs (first frame, following, idle) is in live.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bytes=${1:-1000000000}
 part=$((bytes / 4))
 runs=${2:-7}
+largest=${3:-0}
 program=${EOPWATCH:-target/release/eopwatch}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -86,6 +88,12 @@ for i in "${!commands[@]}"; do
   awk -v n="${names[$i]}" -v a="${times[0]}" -v b="${times[$i]}" 'BEGIN { printf "| %s | %.0f | %.2f |\n", n, b / 1000, a / b }'
 done
 
+if has pflogsumm; then # Minutes a gigabyte: once, on a part.
+  part_us=$(microseconds "$(summary "$folder/part.log")")
+  slow_us=$(microseconds "pflogsumm $folder/part.log")
+  awk -v a="$part_us" -v b="$slow_us" 'BEGIN { printf "| pflogsumm, a quarter of the log, once | %.0f | %.4f |\n", b / 1000, a / b }'
+fi
+
 echo
 echo '| # | ratio or figure | measured | met | goal |'
 echo '| --- | --- | ---: | ---: | ---: |'
@@ -115,3 +123,37 @@ if has zstd; then row P15 'zstd summary / `zstd -dc`' '≤ 1.1' '≤ 0.95' "$(su
 row P16 'senders of half the bounces asked for / of none' '≤ 1.8' '≤ 1.3' "$(summary "$folder/auth.log")" "$(summary "$folder/part.log")"
 row P17 'PowerMTA summary / `wc -l`' '≤ 1.2' '≤ 0.7' "$(summary "$folder/powermta.csv")" "wc -l $folder/powermta.csv"
 row P18 'KumoMTA summary / `wc -l`' '≤ 1.0' '≤ 0.5' "$(summary "$folder/kumomta.json")" "wc -l $folder/kumomta.json"
+
+echo
+echo '| ms by way of reading | warm | appended in 1 kB writes | cold |'
+echo '| --- | ---: | ---: | ---: |'
+cold() { # COMMAND: the median, each time from the disk
+  rm -f "$folder"/cold
+  for ((run = 0; run < 3; run++)); do
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    microseconds "$1" >>"$folder/cold"
+  done
+  sort -n "$folder/cold" | sed -n 2p
+}
+for way in always never; do
+  mapfile -t pair < <(take_turns "$(summary --mmap $way "$folder/part.log")" "$(summary --mmap $way "$folder/appended.log")")
+  from_disk=0
+  if [ -w /proc/sys/vm/drop_caches ]; then from_disk=$(cold "$(summary --mmap $way "$folder/part.log")"); fi
+  awk -v w="--mmap $way" -v a="${pair[0]}" -v b="${pair[1]}" -v c="$from_disk" \
+    'BEGIN { printf "| %s | %.0f | %.0f | %s |\n", w, a / 1000, b / 1000, c > 0 ? sprintf("%.0f", c / 1000) : "" }'
+done
+
+if [ "$largest" -gt 0 ]; then
+  echo
+  echo '| bytes | ms | ms a GB | peak RSS, MiB |'
+  echo '| ---: | ---: | ---: | ---: |'
+  rm -f "$folder"/mail.log "$folder"/appended.log "$folder"/*.json "$folder"/*.csv "$folder"/*.gz
+  for ((size = 100000000; size <= largest; size *= 10)); do
+    make grown.log "$size"
+    cat "$folder/grown.log" >/dev/null
+    time_us=$(take_turns "$(summary "$folder/grown.log")")
+    awk -v n="$size" -v t="$time_us" -v p="$(peak "$folder/grown.log")" \
+      'BEGIN { printf "| %d | %.0f | %.0f | %s |\n", n, t / 1000, t * 1e6 / n, p }'
+  done
+fi

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use common::{data, eopwatch, events, output, summary, text};
@@ -313,6 +313,41 @@ fn explain_knows_the_table_of_the_readme() {
         assert!(value["matches"].as_array().expect("matches").len() > 1, "{bare} lists its variants");
     }
     output(eopwatch().args(["explain", "no such thing at all"]), 1);
+}
+
+#[test]
+fn events_of_a_platform_are_left_out_where_no_domain_of_it_is_asked_for() {
+    let onsets = |domain: &str| {
+        let out = output(eopwatch().args(["onsets", "--format", "json", "--domain", domain]).arg(story()), 0);
+        let found: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+        found["onsets"].as_array().expect("a list").len()
+    };
+    assert_eq!((onsets("hotmail.com"), onsets("nosuch.example")), (2, 0));
+}
+
+#[test]
+fn where_there_is_nothing_to_read_that_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = eopwatch().arg("summary").arg(folder.path()).output().expect("run");
+    assert_eq!(run.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("there is no file in it"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_written_file_is_like_any_other_and_its_error_names_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (ours, plain) = (folder.path().join("out.json"), folder.path().join("plain"));
+    output(eopwatch().args(["summary", "--format", "json", "-o"]).arg(&ours).arg(story()), 0);
+    fs::write(&plain, "").expect("written");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&ours), mode(&plain));
+    let nowhere = folder.path().join("none/out.json");
+    let run = eopwatch().args(["summary", "-o"]).arg(&nowhere).arg(story()).output().expect("run");
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert_eq!(run.status.code(), Some(3));
+    assert!(said.ends_with("none/out.json: there is no such folder (make it first)\n"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Where output goes, and what is said on stderr.
 
+use std::fs::Permissions;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::aggregate::{Snapshot, Status, Warning};
@@ -67,9 +69,19 @@ pub fn write(bytes: &[u8], file: Option<&Path>) -> Result<(), Failure> {
 
 /// The file appears when it is complete.
 pub fn atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    let failed = |source| Failure::File { path: path.display().to_string(), source };
+    let failed = |error: io::Error| {
+        let source = match error.kind() {
+            io::ErrorKind::NotFound => io::Error::other("there is no such folder (make it first)"),
+            // Without the name of the file that is written in its place.
+            kind => error.raw_os_error().map_or_else(|| kind.into(), io::Error::from_raw_os_error),
+        };
+        Failure::File { path: path.display().to_string(), source }
+    };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    // As any program writes a file: others may read it where the user's mask lets them.
+    let for_all = Permissions::from_mode(0o666);
+    let made = tempfile::Builder::new().permissions(for_all).tempfile_in(folder);
+    let mut file = made.map_err(failed)?;
     let mut out = io::BufWriter::new(&mut file);
     fill(&mut out).and_then(|()| out.flush()).map_err(failed)?;
     drop(out);

@@ -103,8 +103,10 @@ pub fn snapshot(run: &Run, filter: &Filter, detected: Option<&Detected>) -> Snap
         last: snapshot.inputs.iter().filter_map(|i| i.last).max(),
     };
     if let Some(detected) = detected {
-        snapshot.onsets = detected.onsets.iter().filter(|o| concerns(o, filter)).cloned().collect();
-        snapshot.changes = detected.changes.iter().filter(|c| concerns(&c.onset, filter)).cloned().collect();
+        let platforms: BTreeSet<&str> = snapshot.domains.iter().map(|row| row.platform.name()).collect();
+        let concerns = |onset: &Onset| concerns(onset, filter, &platforms);
+        snapshot.onsets = detected.onsets.iter().filter(|o| concerns(o)).cloned().collect();
+        snapshot.changes = detected.changes.iter().filter(|c| concerns(&c.onset)).cloned().collect();
         set_status(&mut snapshot.sources, &detected.onsets);
     }
     snapshot.warnings.clone_from(&totals.warnings);
@@ -130,15 +132,19 @@ fn clipped(range: Option<(Time, Time)>, filter: &Filter) -> Option<(Time, Time)>
     Some((first, last))
 }
 
-/// Whether an event has to do with what a filter lets through.
-fn concerns(onset: &Onset, filter: &Filter) -> bool {
+/// Whether an event has to do with what a filter lets through. `platforms`: of the attempts that it does.
+fn concerns(onset: &Onset, filter: &Filter, platforms: &BTreeSet<&str>) -> bool {
     let [name, front] = onset.source_name.as_deref().map_or([None; 2], known_as);
     let sources = [onset.source_ip.as_deref(), name, front, onset.host.as_deref()];
     let any = |patterns: &crate::aggregate::Patterns, values: &Option<Vec<String>>| {
         values.as_ref().is_none_or(|list| patterns.matches(list.iter().map(String::as_str)))
     };
     let replies = reply_names(&onset.reply_id, onset.smtp_code, onset.enhanced_code.as_ref());
+    // An event of a whole platform concerns the domains that are there.
+    let is_of_platform = |names: &Vec<String>| names.iter().any(|name| platforms.contains(name.as_str()));
+    let concerns_domain = filter.domain.is_empty() || onset.platform.as_ref().is_none_or(is_of_platform);
     filter.source.matches(sources.into_iter().flatten())
+        && concerns_domain
         && onset.domain.as_ref().is_none_or(|d| filter.domain.matches([d.as_str()].into_iter()))
         && onset.sender_domain.as_ref().is_none_or(|d| filter.sender_domain.matches([d.as_str()].into_iter()))
         && any(&filter.datacenter, &onset.datacenters)

@@ -28,6 +28,11 @@ impl Discovered {
             Location::Stream(None) => "-".to_owned(),
         }
     }
+
+    /// Whether it was found in this folder.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        matches!(&self.location, Location::File(path) if self.found && path.starts_with(folder))
+    }
 }
 
 /// Where logs are when nobody says where.
