@@ -170,8 +170,7 @@ impl Source {
         match place {
             Place::Domain(_) => few(since),
             Place::Platform(Platform::M365) => self.spots.keys(Family::Throttle).any(|(p, key)| {
-                matches!(p, Place::Domain(_))
-                    && key.excursion.as_deref().is_some_and(|e| few(e.counts.k))
+                matches!(p, Place::Domain(_)) && key.excursion.as_deref().is_some_and(|e| few(e.counts.k))
             }),
             _ => false,
         }

@@ -262,12 +262,9 @@ impl Key {
 impl Excursion {
     fn new(p0: f64, smallest: f64, platform_before: Counts) -> Self {
         let ratio = |q: f64, of: f64| if looks_for(p0, smallest, q) { of.ln() } else { 0.0 };
-        let passed = Ratios {
-            of: SHARES.map(|q| ratio(q, (1.0 - q) / (1.0 - p0))),
-            nearly_all: (0.1_f64 / 0.5).ln(),
-        };
-        let refused =
-            Ratios { of: SHARES.map(|q| ratio(q, q / p0)), nearly_all: (0.9_f64 / 0.5).ln() };
+        let passed =
+            Ratios { of: SHARES.map(|q| ratio(q, (1.0 - q) / (1.0 - p0))), nearly_all: (0.1_f64 / 0.5).ln() };
+        let refused = Ratios { of: SHARES.map(|q| ratio(q, q / p0)), nearly_all: (0.9_f64 / 0.5).ln() };
         Self {
             ratios: [passed, refused],
             p0,

@@ -10,8 +10,8 @@ use super::event::{Attempts, Effect, Event, Place};
 use super::explain::Trace;
 use super::key::{Alarm, Counts, Key, Level, Step};
 use super::onset::Family;
-use super::trial::{Observation, Trial, group};
 use super::spots::Spots;
+use super::trial::{Observation, Trial, group};
 use super::volume::{Minutes, Passes, Recent, SLOT, Slot, minute_of};
 use super::{Change, ChangeKind, Settings};
 
@@ -436,10 +436,10 @@ impl Source {
     fn stated(&mut self, family: Family, place: Place, trial: &Trial, platform_before: Counts) {
         let mut key = Key::new(0);
         let at = self.spots.at(place);
-        key.baseline = self.spots.key(family, place).map_or_else(
-            || Counts { n: f64::from(self.spots[at].passes.n), k: 0.0 },
-            |k| k.baseline,
-        );
+        key.baseline = self
+            .spots
+            .key(family, place)
+            .map_or_else(|| Counts { n: f64::from(self.spots[at].passes.n), k: 0.0 }, |k| k.baseline);
         let usual = Event::usual(key.baseline, floor(family));
         let step = Step {
             second: trial.of.second,

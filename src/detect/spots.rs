@@ -94,7 +94,9 @@ impl Spots {
 
     /// The keys of a family.
     pub(super) fn keys(&self, family: Family) -> impl Iterator<Item = (Place, &Key)> {
-        self.list.iter().filter_map(move |spot| Some((spot.place, spot.series()?.keys[family as usize].as_deref()?)))
+        self.list
+            .iter()
+            .filter_map(move |spot| Some((spot.place, spot.series()?.keys[family as usize].as_deref()?)))
     }
 
     pub(super) fn keys_mut(&mut self, family: Family) -> impl Iterator<Item = (Place, &mut Key)> {

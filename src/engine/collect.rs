@@ -233,7 +233,11 @@ fn count_other(other: Option<Other>, others: &mut Others, stats: &mut InputStats
 #[derive(Clone, Copy, Debug)]
 enum Side {
     /// With the ids that follow from the relay.
-    Microsoft { platform: Platform, relay: u32, place: u32 },
+    Microsoft {
+        platform: Platform,
+        relay: u32,
+        place: u32,
+    },
     Elsewhere,
     /// The relay alone does not tell.
     Unsaid,
@@ -384,14 +388,7 @@ impl<'e> Worker<'e> {
     }
 
     /// The same as [`Self::record`] of a plain delivery: what was found out of its source and its relay is known.
-    fn plain(
-        &mut self,
-        stats: &mut InputStats,
-        input: u32,
-        offset: u64,
-        before: &[u8],
-        plain: &Plain<'_>,
-    ) {
+    fn plain(&mut self, stats: &mut InputStats, input: u32, offset: u64, before: &[u8], plain: &Plain<'_>) {
         let Plain { attempt, source, relay } = plain;
         let side = match self.sides.known(relay) {
             Some(side) => side,

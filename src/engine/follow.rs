@@ -88,7 +88,15 @@ fn open_tails(run: &Run) -> Vec<LiveFile<'_>> {
         match opened {
             Ok(tail) => {
                 let format = input.format;
-                tails.push(LiveFile { index, input, format, tail, worker: None, state: None, missing: false });
+                tails.push(LiveFile {
+                    index,
+                    input,
+                    format,
+                    tail,
+                    worker: None,
+                    state: None,
+                    missing: false,
+                });
             }
             Err(error) => warn(run, input, &error),
         }

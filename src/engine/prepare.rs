@@ -66,12 +66,14 @@ pub fn prepare(options: &Options) -> Inputs {
     let troubles = failed.into_iter().map(|(path, error)| trouble(&path.display().to_string(), &error));
     let mut inputs = Inputs { troubles: troubles.collect(), ..Inputs::default() };
     if options.paths.is_empty() && discovered.is_empty() {
-        let text = "no log in the usual places (name a log or a folder, or pipe one in: eopwatch -)".to_owned();
+        let text =
+            "no log in the usual places (name a log or a folder, or pipe one in: eopwatch -)".to_owned();
         inputs.troubles.push(Warning { path: None, text, is_error: true });
     }
     for path in options.paths.iter().filter(|path| path.is_dir()) {
         if !discovered.iter().any(|input| input.is_in(path)) {
-            let (name, text) = (path.display().to_string(), "there is no file in it (check the path)".to_owned());
+            let (name, text) =
+                (path.display().to_string(), "there is no file in it (check the path)".to_owned());
             inputs.troubles.push(Warning { path: Some(name), text, is_error: false });
         }
     }

@@ -199,8 +199,7 @@ impl Run {
         if !self.breaks_off() || self.stopped() {
             return false;
         }
-        self.asks_senders
-            .fetch_or(self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES, Ordering::AcqRel);
+        self.asks_senders.fetch_or(self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES, Ordering::AcqRel);
         self.holds.fetch_or(self.is_disordered.load(Ordering::Relaxed), Ordering::AcqRel);
         self.lock().sightings.clear();
         self.forget(Blamed::default());
@@ -295,7 +294,9 @@ impl Run {
             let mut stats: Vec<Option<InputStats>> = vec![None; self.inputs.len()];
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(piece) = pieces.get(at).filter(|_| !self.stopped() && !self.breaks_off()) else { break };
+                let Some(piece) = pieces.get(at).filter(|_| !self.stopped() && !self.breaks_off()) else {
+                    break;
+                };
                 let (seen, result) = self.read(&mut worker, *piece, at);
                 stats[piece.input].get_or_insert_default().merge(seen);
                 if let Err(error) = result {

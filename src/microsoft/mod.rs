@@ -22,9 +22,9 @@ pub use entry::{CatalogueError, EnhancedRange, Entry, Evidence, Scope, Service, 
 pub use explain::{explain, explain_reply};
 pub use exports::{Exports, Use, Uses, exports};
 pub use hosts::{
-    Bound, City, Datacenter, Owner, Relay, bound, bound_by_greeting, bound_by_relay, city, datacenter, host_tag,
-    is_consumer_domain, is_eop_address, is_public, is_reverse_name, mailbox_host, needles,
-    owner, quoted_ip, quoted_ips, region, region_name, relay,
+    Bound, City, Datacenter, Owner, Relay, bound, bound_by_greeting, bound_by_relay, city, datacenter,
+    host_tag, is_consumer_domain, is_eop_address, is_public, is_reverse_name, mailbox_host, needles, owner,
+    quoted_ip, quoted_ips, region, region_name, relay,
 };
 pub use unknown::Unknown;
 pub use verdict::{ACCEPTED, Certainty, NO_REPLY, ReplyCodes, Verdict, codes};

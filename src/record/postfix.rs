@@ -175,7 +175,8 @@ pub(crate) fn plain<'a>(
         return None;
     }
     let parts = relays.get(relay, || Parts::read(relay)).filter(|parts| !parts.is_here)?;
-    let attempt = attempt(envelope, queue_id, recipient, parts.of(relay), Outcome::Delivered, Answer::Text(reply));
+    let attempt =
+        attempt(envelope, queue_id, recipient, parts.of(relay), Outcome::Delivered, Answer::Text(reply));
     Some((attempt, relay))
 }
 

@@ -34,7 +34,8 @@ impl Watch {
             // To read is to open: that must not wake who reads.
             let is_news = event.is_ok_and(|event| {
                 let is_change = !matches!(event.kind, EventKind::Access(_));
-                is_change && event.paths.iter().filter_map(|path| path.file_name()).any(|name| names.contains(name))
+                is_change
+                    && event.paths.iter().filter_map(|path| path.file_name()).any(|name| names.contains(name))
             });
             if is_news {
                 // Full: it is being woken.
