@@ -1,5 +1,6 @@
 //! What can be typed; the man page and the completions come from here too.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -37,6 +38,8 @@ pub enum Command {
     Events(EventsArgs),
     /// The block and throttle events alone
     Onsets(OnsetsArgs),
+    /// The pack that a delist request needs: what Microsoft refused of one sending IP, with the lines to look up
+    Evidence(EvidenceArgs),
     /// Live, no screen: a line for each block that begins, changes or clears
     Tail(TailArgs),
     /// What a reply means: root cause, next steps, forms, and your MTA's commands (none of them is run)
@@ -118,6 +121,31 @@ pub struct OnsetsArgs {
     pub explain_onset: Option<String>,
     #[command(flatten)]
     pub read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// The sending IP that it is about
+    #[arg(long, value_name = "IP", value_parser = address, conflicts_with = "source")]
+    pub ip: IpAddr,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: EvidenceFormat,
+    /// Write to this file (atomically) and not to stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print nothing where nothing of this kind is active at the end
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub only_if: Option<Active>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address =
+        bare.parse::<IpAddr>().map_err(|_| "one IP address (192.0.2.25, 2001:db8::25)".to_owned())?;
+    Ok(address.to_canonical())
 }
 
 #[derive(Debug, Args)]
@@ -308,6 +336,13 @@ pub enum OnsetsFormat {
     Json,
     Ndjson,
     Csv,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EvidenceFormat {
+    #[default]
+    Markdown,
+    Html,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -63,19 +63,31 @@ pub fn masked(text: String, wanted: bool) -> String {
     if wanted { mask(&text) } else { text }
 }
 
-/// Takes the local parts of addresses away: `jo.doe@example.org` -> `*@example.org`.
+/// Takes the local parts of addresses away: `jo.doe@example.org` -> `*@example.org`, also quoted ones.
 pub fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('@') {
+        let quoted = quoted_local(&rest[..at]);
         let local = rest[..at].rfind(|c: char| !(c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c)));
-        let from = local.map_or(0, |i| i + rest[i..].chars().next().map_or(1, char::len_utf8));
+        let unquoted = local.map_or(0, |i| i + rest[i..].chars().next().map_or(1, char::len_utf8));
+        let from = quoted.unwrap_or(unquoted);
         masked.push_str(&rest[..from]);
         masked.push_str(if from < at { "*@" } else { "@" });
         rest = &rest[at + 1..];
     }
     masked.push_str(rest);
     masked
+}
+
+/// Where a quoted local part begins that ends the text. What stands between two strings of a JSON text is none.
+fn quoted_local(text: &str) -> Option<usize> {
+    let text = text.strip_suffix('"')?;
+    let from = text.rfind('"')?;
+    let is_between = text[from + 1..].trim_start().starts_with([',', ':', ']', '}']);
+    // In a JSON text its quotes are escaped: no backslash may be left alone.
+    let from = from - usize::from(text[..from].ends_with('\\'));
+    (!is_between).then_some(from)
 }
 
 #[cfg(test)]
@@ -86,6 +98,8 @@ mod tests {
     fn local_parts_are_masked() {
         assert_eq!(mask("to=<jo.doe+x@a.org>, bi@b.org"), "to=<*@a.org>, *@b.org");
         assert_eq!(mask("no address, @x"), "no address, @x");
+        assert_eq!(mask("to=<\"jo doe\"@a.org> \"@b"), "to=<*@a.org> \"@b");
+        assert_eq!(mask(r#"{"a ": "@b", "c": "\"d e\"@f"}"#), r#"{"a ": "@b", "c": "*@f"}"#);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which attempts count: the filters of the command line and of the screen's selections.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -41,6 +42,15 @@ impl Patterns {
             })?;
         list.push(Pattern { text: text.to_owned(), glob: glob.compile_matcher() });
         Ok(())
+    }
+
+    /// One address and no other.
+    pub fn address(ip: IpAddr) -> Self {
+        let mut patterns = Self::default();
+        // Digits, letters, dots and colons: a glob of itself.
+        let added = patterns.add(&ip.to_string());
+        debug_assert!(added.is_ok());
+        patterns
     }
 
     /// No pattern at all: everything matches.

@@ -224,17 +224,17 @@ struct ForestSum {
 
 impl Counts {
     /// Adds `count` attempts of one kind.
-    fn add(&mut self, count: u64, verdict: &VerdictKey) {
+    pub fn add(&mut self, count: u64, outcome: Outcome, class: Class) {
         self.attempts += count;
-        match verdict.outcome {
+        match outcome {
             Outcome::Delivered => self.delivered += count,
             Outcome::Deferred => self.deferred += count,
             Outcome::Bounced => self.bounced += count,
         }
-        if verdict.class.is_block() {
+        if class.is_block() {
             self.blocked += count;
         }
-        if verdict.class.is_throttle() {
+        if class.is_throttle() {
             self.throttled += count;
         }
     }
@@ -353,10 +353,10 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
     for (key, cell) in tables.cells(Rows::Sources) {
         let Some((verdict, _)) = wanted(key) else { continue };
         let count = cell.count;
-        total.add(count, verdict);
+        total.add(count, verdict.outcome, verdict.class);
 
         let sum = by_source.of(key.source, &mut sources);
-        sum.counts.add(count, verdict);
+        sum.counts.add(count, verdict.outcome, verdict.class);
         sum.trend.count(range, key, count, verdict);
         let last = cell.times().map(|(_, last)| last);
         sum.last_attempt = sum.last_attempt.max(last);
@@ -374,7 +374,7 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
     for (key, cell) in tables.cells(Rows::Domains) {
         let Some((verdict, _)) = wanted(key) else { continue };
         let domain = domains.entry(key.domain).or_default();
-        domain.counts.add(cell.count, verdict);
+        domain.counts.add(cell.count, verdict.outcome, verdict.class);
         domain.trend.count(range, key, cell.count, verdict);
         domain.platforms[verdict.platform as usize] += cell.count;
     }
@@ -384,7 +384,7 @@ pub fn roll_up(tables: &Tables, names: &NameTables, learned: &Learned, filter: &
         let id = learned_place.unwrap_or(key.place);
         let place = &names.places.values()[id as usize];
         let forest = by_forest.of(id, &mut datacenters);
-        forest.counts.add(count, verdict);
+        forest.counts.add(count, verdict.outcome, verdict.class);
         forest.trend.count(range, key, count, verdict);
         if tables.width_s().is_some() && key.bucket != NO_TIME {
             forest.buckets.entry(key.bucket).or_default().count(count, verdict);

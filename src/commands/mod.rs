@@ -3,6 +3,7 @@
 mod bounce_rules;
 mod demo;
 mod events;
+mod evidence;
 mod explain;
 mod onsets;
 mod options;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Summary(args)) => summary::run(&args),
         Some(Command::Events(args)) => events::run(&args),
         Some(Command::Onsets(args)) => onsets::run(&args),
+        Some(Command::Evidence(args)) => evidence::run(&args),
         Some(Command::Tail(args)) => tail::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules(args)) => bounce_rules::run(&args),

@@ -65,7 +65,7 @@ pub fn events<E>(
 }
 
 impl Event {
-    fn of(found: &Found<'_>) -> Self {
+    pub fn of(found: &Found<'_>) -> Self {
         let attempt = found.attempt;
         let judged = &found.judged;
         let text = |bytes: Option<&[u8]>| bytes.map(escape_controls);

@@ -4,6 +4,7 @@
 mod clock;
 mod collect;
 mod events;
+mod evidence;
 mod feed;
 mod follow;
 mod frontier;
@@ -24,6 +25,7 @@ mod twice;
 mod visit;
 
 pub use events::{Event, events};
+pub use evidence::{EventRefusals, Evidence, Hour, Refusal, evidence};
 pub use follow::follow;
 pub use options::{Options, Prefilter};
 pub use run::Run;

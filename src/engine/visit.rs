@@ -237,14 +237,17 @@ impl Look<'_> {
 
     fn holds(&self, found: &Found<'_>, key: &SourceKey) -> bool {
         let filter = self.filter;
-        let ip = found.source_ip.map(|ip| ip.to_string());
+        let known = self.lessons.learned.address(&key.identity()).map(|ip| ip.to_string());
+        let quoted = found.judged.quoted.map(|ip| ip.to_string());
         let [name, front] = key.name.as_deref().map_or([None; 2], known_as);
-        let sources = [ip.as_deref(), name, front, key.host.as_deref()];
+        let sources = [known.as_deref(), name, front, key.host.as_deref()];
         let tag = found.judged.host_tag.map(|tag| String::from_utf8_lossy(tag));
         let datacenter = &found.datacenter;
         let places = [tag.as_deref(), datacenter.site.as_deref(), datacenter.forest.as_deref()];
         let verdict = &found.judged.verdict;
-        filter.source.matches(sources.into_iter().flatten())
+        // As in the tables: what it is known as, or what Microsoft calls it.
+        (filter.source.matches(sources.into_iter().flatten())
+            || quoted.is_some_and(|ip| filter.source.matches([ip.as_str()].into_iter())))
             && filter.domain.matches(found.recipient_domain.as_deref().into_iter())
             && filter.sender_domain.matches(found.sender_domain.as_deref().into_iter())
             && filter.datacenter.matches(places.into_iter().flatten())

@@ -234,13 +234,8 @@ impl Page {
         if !found.steps.is_empty() {
             self.blocks.push(Block::Numbered("Steps", found.steps.iter().map(ours).collect()));
         }
-        let links: Vec<&Link> =
-            found.entry.into_iter().flat_map(|entry| &entry.links).filter_map(|id| link(id)).collect();
-        let ready = links.iter().filter(|link| !link.ready.is_empty());
-        self.bullets(
-            "Have ready",
-            ready.map(|link| Bullet::plain(format!("{}: {}.", link.name, link.ready.join("; ")))).collect(),
-        );
+        let links: Vec<&Link> = found.entry.map(links).unwrap_or_default();
+        self.bullets("Have ready", have_ready(&links));
         self.bullets("Where", links.iter().map(|link| where_to(link)).collect());
         let avoid = words.into_iter().flat_map(|words| &words.avoid);
         self.bullets("Not to do", avoid.map(Bullet::plain).collect());
@@ -271,6 +266,17 @@ impl Page {
         }
         self.line("Checked", format!("{}, against the documents named", mta.checked));
     }
+}
+
+/// Where an entry says to go.
+pub(super) fn links(entry: &Entry) -> Vec<&'static Link> {
+    entry.links.iter().filter_map(|id| link(id)).collect()
+}
+
+/// What to have at hand before going there.
+pub(super) fn have_ready(links: &[&Link]) -> Vec<Bullet> {
+    let ready = links.iter().filter(|link| !link.ready.is_empty());
+    ready.map(|link| Bullet::plain(format!("{}: {}.", link.name, link.ready.join("; ")))).collect()
 }
 
 /// What a link is for, and on a line of its own, so that it can be copied, where it leads.

@@ -3,6 +3,7 @@
 pub mod bounce_rules;
 pub mod csv;
 pub mod events;
+pub mod evidence;
 pub mod explain;
 pub mod guides;
 pub mod json;

@@ -223,7 +223,7 @@ fn replies(text: &mut String, snapshot: &Snapshot) {
 }
 
 /// `550 5.7.1`, or the one that there is.
-fn codes(smtp: Option<u16>, enhanced: Option<&str>) -> String {
+pub(super) fn codes(smtp: Option<u16>, enhanced: Option<&str>) -> String {
     let smtp = smtp.map(|code| code.to_string());
     smtp.as_deref().into_iter().chain(enhanced).collect::<Vec<_>>().join(" ")
 }
@@ -253,7 +253,7 @@ pub fn size(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
-fn short(time: Time) -> String {
+pub(super) fn short(time: Time) -> String {
     let mut text = time.to_string();
     text.truncate(19);
     text.replace('T', " ") + " UTC"

@@ -94,6 +94,11 @@ impl Class {
         }
     }
 
+    /// The sender domain's authentication failed.
+    pub fn is_authentication(self) -> bool {
+        matches!(self, Self::AuthSpf | Self::AuthDkim | Self::AuthDmarc)
+    }
+
     /// Microsoft slows the source down.
     pub fn is_throttle(self) -> bool {
         matches!(self, Self::IpRate | Self::RateLimit | Self::NewSender)
