@@ -1,7 +1,7 @@
 //! `eopwatch`: the interactive view, or the summary where stdout is no terminal.
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tempfile::NamedTempFile;
@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use crate::cli::{Color, SummaryFormat, ViewArgs};
 use crate::config::Config;
 use crate::engine::{Options, Run, Session};
+use crate::export;
 use crate::microsoft::{Catalogue, link};
 use crate::record::Zone;
 use crate::view::{self, Advice, ExportKind, Keymap, LineFile, ThemeName, ViewOptions};
@@ -60,7 +61,7 @@ pub(super) fn view_options(options: &Options, look: Look, mask: bool) -> ViewOpt
         base: options.filter.clone(),
         mask,
         advice: Box::new(advice),
-        exports: vec![ExportKind::Text, ExportKind::Json, ExportKind::Lines],
+        exports: vec![ExportKind::Text, ExportKind::Json, ExportKind::Lines, ExportKind::Evidence],
         export: Box::new(move |export, snapshot| {
             let (format, ending) = match export.kind {
                 ExportKind::Text => (SummaryFormat::Text, "txt"),
@@ -70,6 +71,10 @@ pub(super) fn view_options(options: &Options, look: Look, mask: bool) -> ViewOpt
                 .map_err(|error| format!("cannot be written: {error}"))
         }),
         line_file: Box::new(move || Ok(Box::new(Lines::new(mask)?))),
+        evidence: Arc::new(move |evidence, notes| {
+            write_new("md", export::evidence::markdown(evidence, notes, mask).as_bytes())
+                .map_err(|error| format!("the evidence cannot be written: {error}"))
+        }),
         keymap: look.keymap,
         bell: look.bell,
         ..ViewOptions::default()
@@ -128,13 +133,20 @@ fn names(ending: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Writes into the present folder, never over a file that is there; gives the name.
+/// Writes into the present folder; gives the name.
 fn write_new(ending: &str, bytes: &[u8]) -> io::Result<String> {
+    let mut file = NamedTempFile::new_in(".")?;
+    file.write_all(bytes)?;
+    keep(file, ending)
+}
+
+/// The file appears whole, never over one that is there; gives its name.
+fn keep(mut file: NamedTempFile, ending: &str) -> io::Result<String> {
     for name in names(ending) {
-        match File::create_new(&name) {
-            Ok(mut file) => return file.write_all(bytes).map(|()| name),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        match file.persist_noclobber(&name) {
+            Ok(_) => return Ok(name),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
+            Err(error) => return Err(error.error),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
@@ -163,14 +175,6 @@ impl LineFile for Lines {
     }
 
     fn finish(self: Box<Self>) -> io::Result<String> {
-        let mut file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        for name in names("log") {
-            match file.persist_noclobber(&name) {
-                Ok(_) => return Ok(name),
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
-                Err(error) => return Err(error.error),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
+        keep(self.out.into_inner().map_err(io::IntoInnerError::into_error)?, "log")
     }
 }

@@ -29,5 +29,5 @@ pub use evidence::{EventRefusals, Evidence, Hour, Refusal, evidence};
 pub use follow::follow;
 pub use options::{Options, Prefilter};
 pub use run::Run;
-pub use session::{EachLine, LineList, LogLine, Session};
+pub use session::{EachLine, LineList, LogLine, Session, TakeEvidence};
 pub use summary::{Detected, arithmetic};

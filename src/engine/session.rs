@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -14,6 +15,7 @@ use crate::aggregate::{Filter, Snapshot};
 use crate::record::{Outcome, Time};
 use crate::text::escape_controls;
 
+use super::evidence::{Evidence, evidence};
 use super::follow::follow;
 use super::options::Options;
 use super::run::Run;
@@ -53,6 +55,9 @@ pub struct LineList {
 
 /// Takes lines, without their ends.
 pub type EachLine = Box<dyn FnMut(Option<&[u8]>) -> bool + Send>;
+
+/// Takes what is known of an address; nothing while not all is read.
+pub type TakeEvidence = Box<dyn FnOnce(Option<Evidence>) + Send>;
 
 struct Shared {
     /// Set once the inputs are opened, which may take a while (stdin).
@@ -144,6 +149,15 @@ impl Session {
                 visit(run, &Lessons::of(run), &filter, false, &mut |found| each(Some(found.line)));
             }
             each(None);
+        });
+    }
+
+    /// Gathers what is known of a sending address in the background.
+    pub fn evidence(&self, filter: Filter, ip: IpAddr, take: TakeEvidence) {
+        let shared = Arc::clone(&self.shared);
+        thread::spawn(move || {
+            let run = shared.run.get().filter(|run| run.complete.load(Ordering::Acquire));
+            take(run.map(|run| evidence(run, &filter, ip)));
         });
     }
 

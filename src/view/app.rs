@@ -1,6 +1,7 @@
 //! The terminal and the loop: events in, effects out, a frame only when something changed.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -27,10 +28,13 @@ use super::text;
 use super::theme::ThemeName;
 use super::update::{Effect, Export, Message, update};
 use crate::aggregate::{Filter, Snapshot};
-use crate::engine::{EachLine, LineList, Session};
+use crate::engine::{EachLine, Evidence, LineList, Session, TakeEvidence};
 
 /// Writes this snapshot, which is the one on the screen; gives the file's name, or what is wrong and what to do.
 pub type ExportFn = dyn Fn(&Export, &Snapshot) -> Result<String, String>;
+
+/// Writes what is known of an address, with the notes at blocks; gives the file's name, or what is wrong.
+pub type EvidenceFn = dyn Fn(&Evidence, &[(String, String)]) -> Result<String, String> + Send + Sync;
 
 /// Where lines are written to, one by one.
 pub trait LineFile: Send {
@@ -52,6 +56,8 @@ pub trait Feed {
     fn lines(&self) -> Arc<LineList>;
     /// All lines behind a filter, one by one, in the background; `None` at the end.
     fn each_line(&self, filter: Filter, each: EachLine);
+    /// What is known of a sending address, in the background.
+    fn evidence(&self, filter: Filter, ip: IpAddr, take: TakeEvidence);
 }
 
 impl Feed for Session {
@@ -74,6 +80,10 @@ impl Feed for Session {
     fn each_line(&self, filter: Filter, each: EachLine) {
         self.each_line(filter, each);
     }
+
+    fn evidence(&self, filter: Filter, ip: IpAddr, take: TakeEvidence) {
+        self.evidence(filter, ip, take);
+    }
 }
 
 /// What the view needs from outside.
@@ -86,7 +96,7 @@ pub struct ViewOptions {
     pub base: Filter,
     /// Take the mouse.
     pub mouse: bool,
-    /// Show no local parts of addresses in log lines; `export` and `line_file` have to do the same.
+    /// Show no local parts of addresses in log lines; what is written has to do the same.
     pub mask: bool,
     /// Ring where a block begins or clears.
     pub bell: bool,
@@ -96,6 +106,7 @@ pub struct ViewOptions {
     pub exports: Vec<ExportKind>,
     pub export: Box<ExportFn>,
     pub line_file: Box<NewFileFn>,
+    pub evidence: Arc<EvidenceFn>,
     /// Captions, where a story is told.
     pub guide: Option<Guide>,
 }
@@ -114,6 +125,7 @@ impl Default for ViewOptions {
             exports: Vec::new(),
             export: Box::new(|_, _| Err("nothing can be exported here".to_owned())),
             line_file: Box::new(|| Err(io::ErrorKind::Unsupported.into())),
+            evidence: Arc::new(|_, _| Err("nothing can be exported here".to_owned())),
             guide: None,
         }
     }
@@ -218,7 +230,7 @@ struct App<'a> {
     dirty: bool,
     /// When the last filter was set that no snapshot has answered.
     asked: Option<Instant>,
-    /// How the writing of lines went.
+    /// How the writing of lines or evidence went.
     written: (Sender<Written>, Receiver<Written>),
     _guard: Guard,
 }
@@ -369,6 +381,7 @@ impl<'a> App<'a> {
                 return self.wrote(result);
             }
             Effect::WriteLines(filter) => return self.write_lines(filter),
+            Effect::Evidence { filter, ip, notes } => return self.write_evidence(filter, ip, notes),
             Effect::Bell if self.options.bell => {
                 io::stdout().write_all(b"\x07")?;
                 io::stdout().flush()?;
@@ -411,6 +424,25 @@ impl<'a> App<'a> {
             }),
         );
         self.feed(Message::Notice(Notice { text: "writing all lines …".to_owned(), is_error: false }))
+    }
+
+    fn write_evidence(&mut self, filter: Filter, ip: IpAddr, notes: Vec<(String, String)>) -> io::Result<()> {
+        let (send, write) = (self.written.0.clone(), Arc::clone(&self.options.evidence));
+        self.session.evidence(
+            filter,
+            ip,
+            Box::new(move |evidence| {
+                let told = match evidence {
+                    Some(evidence) => write(&evidence, &notes),
+                    None => Err("not all is read yet: evidence is written once it is".to_owned()),
+                };
+                // Nobody listens where the screen is gone.
+                let _ = send.send(told);
+            }),
+        );
+        self.feed(Message::Notice(Notice {
+            text: format!("gathering evidence on {ip} …"), is_error: false
+        }))
     }
 
     fn wrote(&mut self, result: Written) -> io::Result<()> {

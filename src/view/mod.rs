@@ -19,7 +19,7 @@ mod text;
 mod theme;
 mod update;
 
-pub use app::{ExportFn, Feed, LineFile, NewFileFn, ViewOptions, run};
+pub use app::{EvidenceFn, ExportFn, Feed, LineFile, NewFileFn, ViewOptions, run};
 pub use clock::Clock;
 pub use columns::{Column, Tab};
 pub use guide::{Guide, Tip};

@@ -166,7 +166,8 @@ fn export_copy_write() {
     s.press("x j");
     assert!(matches!(s.effects.pop(), Some(Effect::Export(e)) if e.kind == ExportKind::Json));
     s.press("b x Enter");
-    assert!(matches!(s.effects.pop(), Some(Effect::Export(e)) if e.kind == ExportKind::Evidence));
+    let ip = |text: &str| text.parse::<std::net::IpAddr>().expect("an address");
+    assert!(matches!(s.effects.pop(), Some(Effect::Evidence { ip: of, .. }) if of == ip("192.0.2.25")));
     s.press("q 1 y");
     assert!(matches!(s.effects.pop(), Some(Effect::Copy(text)) if text == "192.0.2.25"));
     s.press("L w");
@@ -443,4 +444,32 @@ fn the_lag_of_a_followed_file_is_told() {
     assert!(s.text().contains("● live\n"), "an unfinished line is no lag");
     s.snapshot.progress.behind_bytes = 12_400_000;
     assert!(s.text().contains("● live, 12.4 MB behind"));
+}
+
+#[test]
+fn evidence_is_on_the_address_of_what_is_selected() {
+    let mut s = screen();
+    s.state.exports = vec![ExportKind::Json, ExportKind::Evidence];
+    let base = Filter { since: Some(fake::MIDNIGHT), ..Filter::default() };
+    s.state.base = base;
+    // In the sources, with a filter that the pack does not care for.
+    s.press("2 Enter 1 j j x").write("e");
+    let Some(Effect::Evidence { filter, ip, notes }) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    assert_eq!((ip.to_string().as_str(), filter.since), ("192.0.2.31", Some(fake::MIDNIGHT)));
+    assert!(filter.domain.is_empty() && notes.is_empty());
+    // At a block, with its note.
+    s.press("] b N").write("ticket 12").press("Enter x");
+    assert!(s.text().contains("evidence on 192.0.2."), "{}", s.text());
+    s.press("Enter");
+    let Some(Effect::Evidence { ip, notes, .. }) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    let block = s.state.onset(&s.snapshot).expect("a block");
+    assert_eq!(Some(ip.to_string()), block.source_ip);
+    assert_eq!(notes, [(block.id.clone(), "ticket 12".to_owned())]);
+    // A source without an address.
+    s.press("q 1 G x");
+    assert!(s.text().contains("no evidence: the log tells no IP of this source"), "{}", s.text());
+    s.effects.clear();
+    s.write("e");
+    assert!(s.effects.is_empty() && s.state.notice.as_ref().is_some_and(|notice| notice.is_error));
+    assert!(s.text().contains("tells no IP"), "{}", s.text());
 }

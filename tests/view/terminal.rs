@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use eopwatch::aggregate::{Filter, Snapshot};
-use eopwatch::engine::{EachLine, LineList};
+use eopwatch::engine::{EachLine, LineList, TakeEvidence};
 use eopwatch::view::{ExportKind, Feed, ThemeName, ViewOptions, run};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -34,6 +34,9 @@ impl Feed for Story {
     }
     fn each_line(&self, _: Filter, mut each: EachLine) {
         each(None);
+    }
+    fn evidence(&self, _: Filter, _: std::net::IpAddr, take: TakeEvidence) {
+        take(None);
     }
 }
 
@@ -273,6 +276,26 @@ fn exports_are_named_and_write_over_nothing() {
         let text = std::fs::read_to_string(file).expect("read");
         assert!(text.starts_with('{') && text.contains("eopwatch.summary/1") && text.ends_with("}\n"));
     }
+    // The evidence on the first source, with a note at its block that only the screen has.
+    pty.press("]Nticket 12\rb");
+    pty.see("ticket 12");
+    pty.press("x");
+    pty.see("evidence on ");
+    pty.press("e");
+    pty.wait("the evidence and its name", |pty| {
+        let files = written("md");
+        files.len() == 1 && pty.screen().contains(&*files[0].file_name().expect("a name").to_string_lossy())
+    });
+    let evidence = std::fs::read_to_string(&written("md")[0]).expect("read");
+    let ip = evidence.split_whitespace().nth(3).expect("an address");
+    let told = std::process::Command::new(env!("CARGO_BIN_EXE_eopwatch"))
+        .args(["evidence", "--ip", ip, "--timezone", "UTC", "--year", "2026", "mail.log"])
+        .current_dir(folder.path())
+        .output()
+        .expect("run");
+    assert_eq!(evidence.matches("**Note:** ` ticket 12 `\n\n").count(), 1);
+    assert_eq!(evidence.replace("**Note:** ` ticket 12 `\n\n", "").as_bytes(), told.stdout);
+    pty.press("q");
     pty.press("L");
     pty.see("newest first");
     pty.press("x");

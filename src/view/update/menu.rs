@@ -1,11 +1,13 @@
 //! The menus: what to sort by, what to export.
 
+use std::net::IpAddr;
+
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::drill::behind;
 use super::{Effect, Export, note};
 use crate::aggregate::Snapshot;
-use crate::view::columns::{self, Column, Sort};
+use crate::view::columns::{self, Column, Row, Sort};
 use crate::view::keys::View;
 use crate::view::state::{Choice, ExportKind, Focus, Menu, MenuItem, Notice, State};
 
@@ -30,24 +32,28 @@ pub(super) fn sort_menu(state: &mut State) {
 }
 
 pub(super) fn export_menu(state: &mut State, snapshot: &Snapshot) {
-    let has_block = state.onset(snapshot).is_some();
     let is_listed = state.view() == View::Lines;
     let items: Vec<_> = state
         .exports
         .iter()
-        .filter(|k| **k != ExportKind::Evidence || has_block)
         .map(|&kind| {
             let (key, label) = match kind {
-                ExportKind::Markdown => ('m', "summary as Markdown, for a ticket"),
-                ExportKind::Json => ('j', "summary as JSON, for scripts"),
-                ExportKind::Html => ('h', "summary as HTML, for people"),
-                ExportKind::Csv => ('c', "tables as CSV"),
-                ExportKind::Text => ('t', "summary as text, to read"),
-                ExportKind::Lines if is_listed => ('l', "the listed lines, all of them"),
-                ExportKind::Lines => ('l', "the log lines behind the selection"),
-                ExportKind::Evidence => ('e', "evidence pack for a delist request"),
+                ExportKind::Markdown => ('m', "summary as Markdown, for a ticket".to_owned()),
+                ExportKind::Json => ('j', "summary as JSON, for scripts".to_owned()),
+                ExportKind::Html => ('h', "summary as HTML, for people".to_owned()),
+                ExportKind::Csv => ('c', "tables as CSV".to_owned()),
+                ExportKind::Text => ('t', "summary as text, to read".to_owned()),
+                ExportKind::Lines if is_listed => ('l', "the listed lines, all of them".to_owned()),
+                ExportKind::Lines => ('l', "the log lines behind the selection".to_owned()),
+                ExportKind::Evidence => (
+                    'e',
+                    match about(state, snapshot) {
+                        Ok(ip) => format!("evidence on {ip}, for a delist request"),
+                        Err(why) => format!("no evidence: {why}"),
+                    },
+                ),
             };
-            MenuItem { key, label: label.into(), choice: Choice::Export(kind) }
+            MenuItem { key, label, choice: Choice::Export(kind) }
         })
         .collect();
     if items.is_empty() {
@@ -115,12 +121,28 @@ pub(super) fn export(
         effects.push(Effect::WriteLines(filter));
         return Ok(());
     }
-    let onset = state.onset(snapshot).map(|o| o.id.clone());
-    if kind == ExportKind::Evidence && onset.is_none() {
-        return Err("export evidence: no block is selected".to_owned());
+    if kind == ExportKind::Evidence {
+        let ip = about(state, snapshot).map_err(|why| format!("export evidence: {why}"))?;
+        // All of the address, whatever the screen was narrowed to.
+        let filter = state.base.clone();
+        let notes = state.notes.clone().into_iter().collect();
+        effects.push(Effect::Evidence { filter, ip, notes });
+        return Ok(());
     }
-    effects.push(Effect::Export(Export { kind, filter: state.filter(), onset }));
+    effects.push(Effect::Export(Export { kind, filter: state.filter() }));
     Ok(())
+}
+
+/// The address that evidence is about: of the source or block that is selected; else why there is none.
+fn about(state: &State, snapshot: &Snapshot) -> Result<IpAddr, String> {
+    let at_block = state.view() == View::Block || state.focus == Focus::Blocks;
+    let ip = match (state.row(snapshot), state.onset(snapshot)) {
+        (Some(Row::Source(row)), _) if !at_block => &row.source_ip,
+        (_, Some(onset)) => &onset.source_ip,
+        _ => return Err("neither a block nor a source is selected".to_owned()),
+    };
+    let ip = ip.as_ref().and_then(|ip| ip.parse().ok());
+    ip.ok_or_else(|| "the log tells no IP of this source (--source-map can)".to_owned())
 }
 
 /// By this column; again: the other way round. Names begin with A, numbers with the most.

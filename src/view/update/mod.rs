@@ -9,6 +9,7 @@ mod moves;
 mod prompt;
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use tui_input::InputRequest;
@@ -55,6 +56,12 @@ pub enum Effect {
     /// Into the terminal's clipboard.
     Copy(String),
     Export(Export),
+    /// What is known of this address to a file, with the notes at blocks: their ids and words.
+    Evidence {
+        filter: Filter,
+        ip: IpAddr,
+        notes: Vec<(String, String)>,
+    },
     /// All these lines into a file.
     WriteLines(Filter),
     Bell,
@@ -70,8 +77,6 @@ pub struct Export {
     pub kind: ExportKind,
     /// As shown.
     pub filter: Filter,
-    /// The block that evidence is wanted for.
-    pub onset: Option<String>,
 }
 
 /// One step.
@@ -157,9 +162,7 @@ pub(super) fn act(
     lines: &LineList,
     effects: &mut Vec<Effect>,
 ) {
-    if let Some(guide) = &mut state.guide {
-        guide.did(action, &state.keymap);
-    }
+    did(state, action);
     let page = page(state, snapshot);
     let step = isize::try_from(page).unwrap_or(isize::MAX);
     match action {
@@ -279,6 +282,13 @@ pub(super) fn act(
             }
         }
         Action::Quit => effects.push(Effect::Quit),
+    }
+}
+
+/// Tells the captions what was done, by a key or with the mouse.
+fn did(state: &mut State, action: Action) {
+    if let Some(guide) = &mut state.guide {
+        guide.did(action, &state.keymap);
     }
 }
 
