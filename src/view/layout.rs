@@ -121,9 +121,12 @@ pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
         20.. => 4,
         _ => 2,
     };
-    let rows = (snapshot.onsets.len().clamp(1, 64) as u16).saturating_mul(areas.block_lines);
-    // Without a block there is one sentence, and a second line for what to try.
-    let rows = if snapshot.onsets.is_empty() { 2 } else { rows };
+    let rows = match state.blocks.order.len() {
+        // One sentence, and a second for what to try, which takes two lines where they are short.
+        0 if w < WIDE => 3,
+        0 => 2,
+        blocks => (blocks.min(64) as u16).saturating_mul(areas.block_lines),
+    };
     areas.blocks = take(rows.min(most) + 2, bottom);
     let forests = snapshot.datacenters.len().clamp(1, 64) as u16;
     areas.chart = take(

@@ -415,6 +415,11 @@ impl State {
         snapshot.onsets.get(self.blocks.row()?)
     }
 
+    /// How many blocks lie outside the time that is shown.
+    pub(super) fn outside(&self, snapshot: &Snapshot) -> usize {
+        snapshot.onsets.len().saturating_sub(self.blocks.order.len())
+    }
+
     /// What the user noted at a block; an event that was revised keeps it.
     pub fn note(&self, onset: &Onset) -> Option<&str> {
         let note = self.notes.get(&onset.id).or_else(|| self.notes.get(onset.was.as_ref()?));
@@ -436,7 +441,9 @@ impl State {
         if self.view() == View::Block || self.focus == Focus::Blocks {
             return of_block().or_else(most);
         }
-        match self.row(snapshot) {
+        // Until a row is chosen, the first one is nobody's choice.
+        let is_start = self.tab == Tab::default() && self.table().selected.is_none();
+        match self.row(snapshot).filter(|_| !is_start) {
             Some(Row::Reply(reply)) => return Some(&reply.reply_id),
             Some(Row::Source(source)) => {
                 let of_source = |o: &&Onset| {
@@ -476,11 +483,7 @@ impl State {
     /// every change.
     pub fn refresh(&mut self, snapshot: &Snapshot, lines: &LineList) {
         let stamp = |len: usize, list: &List| Some((snapshot.version, len, list.sort, list.query.clone()));
-        let fresh = stamp(snapshot.onsets.len(), &self.blocks);
-        if self.blocks.stamp != fresh {
-            self.blocks.order = block_order(snapshot);
-            self.blocks.stamp = fresh;
-        }
+        self.blocks.order = block_order(snapshot, &self.filter());
         locate(&mut self.blocks, |i| snapshot.onsets.get(i).map(|o| o.id.clone()));
 
         let fresh = stamp(snapshot.datacenters.len(), &self.heat);
@@ -528,8 +531,14 @@ pub(super) fn line_key(line: &crate::engine::LogLine) -> String {
 }
 
 /// Active before cleared, blocks before throttles, then what harms most: messages lost, messages waiting, the newest.
-fn block_order(snapshot: &Snapshot) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..snapshot.onsets.len() as u32).collect();
+/// Those that were over before the time that is shown, or began after it, are left out.
+fn block_order(snapshot: &Snapshot, filter: &Filter) -> Vec<u32> {
+    let is_shown = |&i: &u32| {
+        let onset = &snapshot.onsets[i as usize];
+        let is_over = |since: i64| onset.end.is_some_and(|end| end.seconds < since);
+        !filter.since.is_some_and(is_over) && filter.until.is_none_or(|until| onset.start.seconds <= until)
+    };
+    let mut order: Vec<u32> = (0..snapshot.onsets.len() as u32).filter(is_shown).collect();
     order.sort_by_key(|&i| {
         let o = &snapshot.onsets[i as usize];
         let harm = std::cmp::Reverse((o.lost, o.deferred, o.start));

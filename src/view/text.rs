@@ -156,7 +156,7 @@ pub(super) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(1);
     let mut lines = Vec::new();
     let (mut line, mut used) = (String::new(), 0);
-    for word in text.split_inclusive(' ') {
+    for word in words(text) {
         let w = word.trim_end().width();
         if used > 0 && used + w > cells {
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
@@ -177,6 +177,22 @@ pub(super) fn wrap(text: &str, cells: usize) -> Vec<String> {
     }
     lines.push(line.trim_end().to_owned());
     lines
+}
+
+/// Words with the blanks behind them; a grouped number (`1 234 567`) is one.
+fn words(text: &str) -> Vec<&str> {
+    let is_inside_number = |at: usize| {
+        let digits = text[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        digits == 3 && text[..at].ends_with(|c: char| c.is_ascii_digit())
+    };
+    let mut words = Vec::new();
+    let mut from = 0;
+    for (at, _) in text.match_indices(' ').filter(|(at, _)| !is_inside_number(*at)) {
+        words.push(&text[from..=at]);
+        from = at + 1;
+    }
+    words.push(&text[from..]);
+    words
 }
 
 /// `1 234 567`.
@@ -277,6 +293,7 @@ mod tests {
         assert_eq!(window("漢字x", 2, 3), "字x");
         assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("at byte 18 343 711 of 9", 16), ["at byte", "18 343 711 of 9"]);
         assert_eq!(wrap("", 3), [""]);
     }
 

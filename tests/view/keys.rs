@@ -1,8 +1,11 @@
 //! What keys and the mouse do.
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use eopwatch::aggregate::Filter;
-use eopwatch::view::{Column, Crumb, Effect, ExportKind, Focus, Message, PromptKind, Tab, ThemeName, View};
+use eopwatch::aggregate::{Bucket, Filter, InputRow};
+use eopwatch::record::Time;
+use eopwatch::view::{
+    Column, Crumb, Effect, ExportKind, Focus, Guide, Message, PromptKind, Tab, ThemeName, Tip, View,
+};
 
 use super::{Screen, fake};
 
@@ -472,4 +475,107 @@ fn evidence_is_on_the_address_of_what_is_selected() {
     s.write("e");
     assert!(s.effects.is_empty() && s.state.notice.as_ref().is_some_and(|notice| notice.is_error));
     assert!(s.text().contains("tells no IP"), "{}", s.text());
+}
+
+#[test]
+fn blocks_outside_the_time_that_is_shown_are_counted_not_listed() {
+    let mut s = screen();
+    assert!(s.text().contains("3 active (1 untried), 1 cleared "));
+    // From 09:00 to 11:00 the one of the night is over, and those of the afternoon have not begun.
+    s.press("t").write("09:00 to 11:00").press("Enter");
+    let text = s.text();
+    assert!(text.contains("1 active, 0 cleared, 3 outside the range"), "{text}");
+    assert!(text.contains("■ BLOCKED    192.0.2.25") && !text.contains("▲ THROTTLED   192.0.2.31"), "{text}");
+    s.press("t").write("07:30 to 08:00").press("Enter");
+    let text = s.text();
+    assert!(text.contains("Blocks and throttles: 4 outside the range"), "{text}");
+    assert!(text.contains("✓ No Microsoft block in "), "{text}");
+    s.press("0");
+    assert!(s.text().contains("1 cleared "));
+}
+
+#[test]
+fn advice_is_on_the_first_block_until_a_row_is_chosen() {
+    let mut s = screen();
+    // The first row of the table has no block, the first block is another's.
+    s.snapshot.sources.swap(0, 2);
+    s.send(Message::Data);
+    assert_eq!(s.state.advised(&s.snapshot), Some("block-list-s3140"));
+    s.press("j k");
+    assert_eq!(s.state.advised(&s.snapshot), Some("throttled-650"), "now it is chosen");
+}
+
+#[test]
+fn clicks_follow_a_tip_as_keys_do() {
+    let mut s = screen();
+    let from = fake::at(14, 32, 0).seconds;
+    let tip = |text: &str, does: &str| Tip { from, text: text.into(), does: vec![does.into()] };
+    let tips = vec![tip("SELECT", "down"), tip("DRILL", "open"), tip("BACK", "back"), tip("END", "help")];
+    s.state.guide = Some(Guide::new(vec![(0, "quiet".into())], tips));
+    s.send(Message::Data);
+    assert!(s.text().contains("SELECT"));
+    let (x, y) = find(&mut s, "192.0.2.31 out2");
+    click(&mut s, x, y);
+    assert!(s.text().contains("DRILL"), "{}", s.text());
+    click(&mut s, x, y);
+    assert!(s.text().contains("BACK"), "{}", s.text());
+    let (x, y) = find(&mut s, "all attempts › source");
+    click(&mut s, x, y);
+    assert!(s.text().contains("END"), "{}", s.text());
+}
+
+#[test]
+fn a_block_in_a_bar_of_one_row_is_seen() {
+    for theme in [ThemeName::Dark, ThemeName::Plain] {
+        let mut s = screen();
+        s.state.theme = theme;
+        let small = Bucket { delivered: 60, blocked: 3, ..Bucket::default() };
+        let all = |buckets: &mut Vec<Bucket>| {
+            buckets.fill(small);
+            buckets[0] = Bucket { delivered: 2_000, ..Bucket::default() };
+        };
+        all(&mut s.snapshot.series.buckets);
+        let blocked = s.buffer();
+        let is_seen = |buffer: &ratatui::buffer::Buffer, other: &ratatui::buffer::Buffer| {
+            buffer.content().iter().zip(other.content()).filter(|(a, b)| a != b).count()
+        };
+        for bucket in &mut s.snapshot.series.buckets[1..] {
+            *bucket = Bucket { delivered: 63, ..Bucket::default() };
+        }
+        let without = s.buffer();
+        assert!(is_seen(&blocked, &without) > 50, "{theme:?}: each bar shows its block");
+    }
+}
+
+#[test]
+fn what_is_needed_most_stands_on_a_small_screen() {
+    // A throttled source tells how much of its mail was throttled.
+    let mut s = Screen::new(fake::full(), 120, 40);
+    let text = s.text();
+    assert!(text.lines().any(|l| l.contains("SOURCE ") && l.contains(" THROTTLED ")), "{text}");
+    assert!(text.lines().any(|l| l.contains("192.0.2.31 out2") && l.contains(" 412 ")), "{text}");
+    // Code, and that nothing was tried, of a block with long words.
+    let mut snapshot = fake::full();
+    let block = snapshot.onsets.iter_mut().find(|onset| onset.id == "a1").expect("a block");
+    block.untried_since = Some(fake::at(13, 0, 0));
+    block.start = Time::from_seconds(fake::MIDNIGHT - 86_400);
+    (block.lost, block.deferred) = (11_243, 4_121);
+    (block.during.attempts, block.during.refused) = (15_364, 15_364);
+    let mut s = Screen::new(snapshot, 80, 24);
+    let text = s.text();
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.contains("■ BLOCKED  ")).take(2).collect();
+    assert!(lines[0].contains("untried"), "{text}");
+    assert!(lines[1].contains("S3140") || lines[1].contains("5.7.1"), "{text}");
+    assert!(lines[1].contains("11 243 lost") && lines[1].contains("since "), "{text}");
+}
+
+#[test]
+fn an_empty_file_is_called_so() {
+    let mut snapshot = fake::none();
+    snapshot.totals.other_attempts = 0;
+    snapshot.warnings.clear();
+    snapshot.inputs = vec![InputRow { path: "/var/log/mail.log".into(), ..InputRow::default() }];
+    let mut s = Screen::new(snapshot, 80, 24);
+    let text = s.text();
+    assert!(text.contains("Empty: /var/log/mail.log.") && !text.contains("Unknown format"), "{text}");
 }

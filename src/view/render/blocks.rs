@@ -62,7 +62,7 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
     } else {
         area
     };
-    if snapshot.onsets.is_empty() {
+    if state.blocks.order.is_empty() {
         let width = usize::from(inner.width.saturating_sub(2));
         let lines: Vec<Line> = nothing(scene)
             .into_iter()
@@ -100,20 +100,25 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
 }
 
 fn title<'a>(scene: &Scene) -> Line<'a> {
-    let onsets = &scene.snapshot.onsets;
-    let active = onsets.iter().filter(|o| o.status == OnsetStatus::Active).count();
-    let untried =
-        onsets.iter().filter(|o| o.status == OnsetStatus::Active && o.untried_since.is_some()).count();
+    let order = &scene.state.blocks.order;
+    let shown = || order.iter().filter_map(|&i| scene.snapshot.onsets.get(i as usize));
+    let active = shown().filter(|o| o.status == OnsetStatus::Active).count();
+    let untried = shown().filter(|o| o.status == OnsetStatus::Active && o.untried_since.is_some()).count();
+    let outside = scene.state.outside(scene.snapshot);
     let theme = &scene.theme;
     let mut spans = vec![span(" Blocks and throttles", theme.title)];
-    if !onsets.is_empty() {
+    if !order.is_empty() {
         spans.push(span(": ", theme.dim));
         let style = if active > 0 { theme.blocked } else { theme.dim };
         spans.push(span(format!("{active} active"), style));
         if untried > 0 && scene.state.size.0 >= 70 {
             spans.push(span(format!(" ({untried} untried)"), theme.dim));
         }
-        spans.push(span(format!(", {} cleared", onsets.len() - active), theme.dim));
+        spans.push(span(format!(", {} cleared", order.len() - active), theme.dim));
+    }
+    if outside > 0 {
+        let separator = if order.is_empty() { ": " } else { ", " };
+        spans.push(span(format!("{separator}{outside} outside the range"), theme.dim));
     }
     spans.push(Span::raw(" "));
     Line::from(spans)
@@ -197,10 +202,21 @@ pub(super) fn loss(onset: &Onset) -> String {
     }
 }
 
-fn untried(onset: &Onset, now: i64, clock: &Clock) -> String {
-    onset
-        .untried_since
-        .map_or_else(String::new, |t| format!("untried since {}", clock.relative_minute(t, now)))
+/// How sure, or for how long nothing was tried.
+fn sure_or_untried(onset: &Onset, now: i64) -> String {
+    match onset.untried_since {
+        Some(since) if onset.status == OnsetStatus::Active => {
+            format!("untried {}", duration(now - since.seconds))
+        }
+        _ => sure(onset),
+    }
+}
+
+/// The same where there is less room: in the largest unit.
+fn sure_or_untried_short(onset: &Onset, now: i64) -> String {
+    let whole = sure_or_untried(onset, now);
+    let words: Vec<&str> = whole.split(' ').take(3).collect();
+    if whole.starts_with("untried") { words.join(" ") } else { whole }
 }
 
 pub(super) fn code(onset: &Onset) -> String {
@@ -230,10 +246,7 @@ fn one_line<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a
     let active = onset.status == OnsetStatus::Active;
     let text_style = if active { theme.text } else { theme.dim };
     let (platform, forests) = place(onset);
-    let sure = match onset.untried_since {
-        Some(since) if active => format!("untried {}", duration(now - since.seconds)),
-        _ => sure(onset),
-    };
+    let sure = sure_or_untried(onset, now);
     let spare = width.saturating_sub(150);
     let source_width = source_width(scene, 15 + spare);
     let spare = 15 + spare - source_width;
@@ -276,7 +289,7 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
                 (source(onset, scene, 24).trim_end().to_owned(), source_style, 1),
                 (if is_narrow { forests } else { platform }, text_style, 3),
                 (code(onset), text_style, 2),
-                (sure(onset), theme.dim, 4),
+                (sure_or_untried_short(onset, now), theme.dim, 4),
             ],
             width,
         ));
@@ -300,19 +313,24 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
             (source(onset, scene, source_width), source_style, 1),
             (text::left(&platform, 8), text_style, 4),
             (text::left(&forests, 15), text_style, 3),
-            (text::right(&sure(onset), 14), theme.dim, 2),
+            (text::right(&sure_or_untried_short(onset, now), 14), theme.dim, 2),
         ],
         width,
     ));
+    // Where the columns would push one of them out, they stand close together.
+    let room = width.saturating_sub(2);
+    let (code, refused, since) = (code(onset), refused(onset), when(onset, now, clock, false));
+    let is_tight = 9 + when_width.max(text::width(&since)) + 22 + text::width(&loss(onset)) + 6 > room;
+    let since = if is_tight { when(onset, now, clock, true) } else { since };
+    let column = |text: String, cells| if is_tight { text } else { text::left(&text, cells) };
     second.extend(fitting(
         vec![
-            (text::left(&code(onset), 9), text_style, 3),
-            (text::left(&when(onset, now, clock, false), when_width), text_style, 0),
-            (text::left(&refused(onset), 22), text_style, 1),
+            (column(code, 9), text_style, 1),
+            (column(since, when_width), text_style, 0),
+            (column(refused, 22), text_style, 3),
             (loss(onset), loss_style, 2),
-            (untried(onset, now, clock), theme.dim, 4),
         ],
-        width.saturating_sub(2),
+        room,
     ));
     vec![Line::from(first), Line::from(second)]
 }
@@ -351,7 +369,8 @@ fn nothing(scene: &Scene) -> Vec<(String, Style)> {
     let totals = &snapshot.totals;
     let attempts = totals.counts.attempts;
     let errors: Vec<_> = snapshot.warnings.iter().filter(|w| w.is_error).collect();
-    let foreign: Vec<_> = snapshot.inputs.iter().filter(|i| i.mta.is_none()).collect();
+    let (empty, foreign): (Vec<_>, Vec<_>) =
+        snapshot.inputs.iter().filter(|i| i.mta.is_none()).partition(|i| i.bytes == 0);
     if attempts > 0 {
         let when = State::whole(snapshot).map_or_else(String::new, |(_, _)| match snapshot.range {
             crate::aggregate::Range { first: Some(a), last: Some(b) } => {
@@ -366,9 +385,9 @@ fn nothing(scene: &Scene) -> Vec<(String, Style)> {
         if blocked + throttled > 0 {
             all.push((
                 format!(
-                    "{} and {}: too few, or too spread out, for a block of a source. They stand in the tables.",
-                    text::plural(blocked, "refusal in the name of a block", "refusals in the name of a block"),
-                    text::plural(throttled, "throttled attempt", "throttled attempts"),
+                    "{} and {}: too few, or too spread out, for a block of a source (see the tables).",
+                    text::plural(blocked, "blocked attempt", "blocked attempts"),
+                    text::plural(throttled, "throttled one", "throttled ones"),
                 ),
                 theme.dim,
             ));
@@ -414,6 +433,16 @@ fn nothing(scene: &Scene) -> Vec<(String, Style)> {
                 format!("Try --mta NAME if you know which server wrote it; {messages} tells what was seen."),
                 theme.dim,
             ),
+        ];
+    }
+    if let Some(input) = empty.first().filter(|_| empty.len() == snapshot.inputs.len()) {
+        let more = if empty.len() > 1 { format!(" and {} more", empty.len() - 1) } else { String::new() };
+        return vec![
+            (
+                format!("Empty: {}{more}. Nothing is in it yet.", text::clean_most(&input.path, 200)),
+                theme.warning,
+            ),
+            ("Was it rotated just now? Name the older file too.".to_owned(), theme.dim),
         ];
     }
     if snapshot.inputs.is_empty() {

@@ -193,10 +193,11 @@ fn columns(frame: &mut Frame, plot: &Plot, bars: &[Bucket], most: u64, scene: &S
             let rest: Vec<_> = inside.collect();
             let top = rest.last().map_or(end, |last| last.1);
             let color = |style: Style| style.fg.unwrap_or(Color::Reset);
-            // One colour or one symbol: of what is most; but a quarter of the cell is enough for a block.
+            // One colour or one symbol: of what is most; but a block is always seen at the ground, and a quarter of the
+            // cell is enough for it above.
             let mut chief = (end, style, glyph);
             for &(from, to, style, glyph) in &rest {
-                let is_block = chief.2 == BLOCKED && end * 4 >= top;
+                let is_block = chief.2 == BLOCKED && (row == 0 || end * 4 >= top);
                 if to - from > chief.0 && !is_block {
                     chief = (to - from, style, glyph);
                 }

@@ -6,11 +6,11 @@ use ratatui::layout::{Position, Rect};
 use super::drill::open;
 use super::menu::{choose, sort_by};
 use super::moves::{go, select_block, select_forest, select_line};
-use super::{Effect, set_filter};
+use super::{Effect, did, set_filter};
 use crate::aggregate::Snapshot;
 use crate::engine::LineList;
 use crate::view::columns::{self, Row, Tab};
-use crate::view::keys::View;
+use crate::view::keys::{Action, View};
 use crate::view::layout::{self, Areas, Plot};
 use crate::view::render::crumb_spans;
 use crate::view::state::{Crumb, Focus, State};
@@ -25,7 +25,11 @@ pub(super) fn mouse(
     let at = Position::new(event.column, event.row);
     match event.kind {
         MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
-            let by: isize = if event.kind == MouseEventKind::ScrollUp { -3 } else { 3 };
+            let (by, action): (isize, _) = match event.kind {
+                MouseEventKind::ScrollUp => (-3, Action::Up),
+                _ => (3, Action::Down),
+            };
+            did(state, action);
             if state.view() == View::Overview {
                 let areas = layout::overview(state, snapshot);
                 if areas.blocks.contains(at) {
@@ -62,8 +66,10 @@ pub(super) fn mouse(
                     if let Some(row) = row_at(inner, at, 1) {
                         let i = state.lines.top + row;
                         if i == state.lines.at && !lines.lines.is_empty() {
+                            did(state, Action::Open);
                             open(state, snapshot, lines, effects);
                         } else if i < lines.lines.len() {
+                            did(state, Action::Down);
                             select_line(state, i, lines);
                         }
                     }
@@ -79,6 +85,7 @@ pub(super) fn mouse(
             if let (Some(a), Some(b)) = (state.drag.take(), state.cursor)
                 && a != b
             {
+                did(state, Action::Time);
                 let plot = layout::plot(&layout::overview(state, snapshot), snapshot);
                 let (since, until) = (a.min(b), a.max(b) + plot.width_s - 1);
                 state.crumbs.retain(|c| !matches!(c, Crumb::Span { .. }));
@@ -113,6 +120,7 @@ fn press(state: &mut State, at: Position, snapshot: &Snapshot, lines: &LineList,
         if let Some((_, _, keep)) = hit
             && keep < state.crumbs.len()
         {
+            did(state, Action::Back);
             state.crumbs.truncate(keep);
             set_filter(state, effects);
         }
@@ -123,8 +131,10 @@ fn press(state: &mut State, at: Position, snapshot: &Snapshot, lines: &LineList,
             let i = state.blocks.top + row;
             if i >= state.blocks.order.len() {
             } else if i == state.blocks.at && state.blocks.selected.is_some() {
+                did(state, Action::Open);
                 open(state, snapshot, lines, effects);
             } else {
+                did(state, Action::Down);
                 select_block(state, i, snapshot);
             }
         }
@@ -144,6 +154,7 @@ fn press(state: &mut State, at: Position, snapshot: &Snapshot, lines: &LineList,
         if at.y == areas.table.y {
             let hit = layout::tabs(areas.table).iter().position(|(x, w)| (*x..x + w).contains(&at.x));
             if let Some(i) = hit {
+                did(state, Action::Tab(i as u8));
                 state.tab = Tab::ALL[i];
             }
             return;
@@ -154,6 +165,7 @@ fn press(state: &mut State, at: Position, snapshot: &Snapshot, lines: &LineList,
             let x = at.x.saturating_sub(inner.x);
             let placed = columns::place(state.tab, inner.width, snapshot);
             if let Some(p) = placed.iter().find(|p| (p.x..p.x + p.width).contains(&x)) {
+                did(state, Action::SortMenu);
                 sort_by(state, Some(p.column));
             }
             return;
@@ -165,10 +177,12 @@ fn press(state: &mut State, at: Position, snapshot: &Snapshot, lines: &LineList,
             return;
         }
         if i == list.at && list.selected.is_some() {
+            did(state, Action::Open);
             open(state, snapshot, lines, effects);
             return;
         }
         list.at = i;
         list.selected = list.row().and_then(|i| Row::of(tab, snapshot, i)).map(Row::key);
+        did(state, Action::Down);
     }
 }
