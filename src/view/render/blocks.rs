@@ -202,21 +202,14 @@ pub(super) fn loss(onset: &Onset) -> String {
     }
 }
 
-/// How sure, or for how long nothing was tried.
-fn sure_or_untried(onset: &Onset, now: i64) -> String {
-    match onset.untried_since {
-        Some(since) if onset.status == OnsetStatus::Active => {
-            format!("untried {}", duration(now - since.seconds))
-        }
-        _ => sure(onset),
-    }
-}
-
-/// The same where there is less room: in the largest unit.
-fn sure_or_untried_short(onset: &Onset, now: i64) -> String {
-    let whole = sure_or_untried(onset, now);
-    let words: Vec<&str> = whole.split(' ').take(3).collect();
-    if whole.starts_with("untried") { words.join(" ") } else { whole }
+/// How sure, or for how long nothing was tried: where there is less room in the largest unit.
+fn sure_or_untried(onset: &Onset, now: i64, is_short: bool) -> String {
+    let Some(since) = onset.untried_since.filter(|_| onset.status == OnsetStatus::Active) else {
+        return sure(onset);
+    };
+    let lasts = duration(now - since.seconds);
+    let words = if is_short { 2 } else { usize::MAX };
+    format!("untried {}", lasts.split(' ').take(words).collect::<Vec<_>>().join(" "))
 }
 
 pub(super) fn code(onset: &Onset) -> String {
@@ -246,7 +239,7 @@ fn one_line<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a
     let active = onset.status == OnsetStatus::Active;
     let text_style = if active { theme.text } else { theme.dim };
     let (platform, forests) = place(onset);
-    let sure = sure_or_untried(onset, now);
+    let sure = sure_or_untried(onset, now, false);
     let spare = width.saturating_sub(150);
     let source_width = source_width(scene, 15 + spare);
     let spare = 15 + spare - source_width;
@@ -289,7 +282,7 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
                 (source(onset, scene, 24).trim_end().to_owned(), source_style, 1),
                 (if is_narrow { forests } else { platform }, text_style, 3),
                 (code(onset), text_style, 2),
-                (sure_or_untried_short(onset, now), theme.dim, 4),
+                (sure_or_untried(onset, now, true), theme.dim, 4),
             ],
             width,
         ));
@@ -313,14 +306,15 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
             (source(onset, scene, source_width), source_style, 1),
             (text::left(&platform, 8), text_style, 4),
             (text::left(&forests, 15), text_style, 3),
-            (text::right(&sure_or_untried_short(onset, now), 14), theme.dim, 2),
+            (text::right(&sure_or_untried(onset, now, true), 14), theme.dim, 2),
         ],
         width,
     ));
     // Where the columns would push one of them out, they stand close together.
     let room = width.saturating_sub(2);
     let (code, refused, since) = (code(onset), refused(onset), when(onset, now, clock, false));
-    let is_tight = 9 + when_width.max(text::width(&since)) + 22 + text::width(&loss(onset)) + 6 > room;
+    let when_width = when_width.max(text::width(&since));
+    let is_tight = 9 + when_width + 22 + text::width(&loss(onset)) + 6 > room;
     let since = if is_tight { when(onset, now, clock, true) } else { since };
     let column = |text: String, cells| if is_tight { text } else { text::left(&text, cells) };
     second.extend(fitting(
@@ -383,12 +377,15 @@ fn nothing(scene: &Scene) -> Vec<(String, Style)> {
         let mut all = vec![(format!("✓ No Microsoft block in {attempts}{so_far}{when}"), theme.good)];
         let (blocked, throttled) = (totals.counts.blocked, totals.counts.throttled);
         if blocked + throttled > 0 {
+            let attempts = |count, words| match count {
+                0 => None,
+                1 => Some(format!("1 attempt was {words}")),
+                n => Some(format!("{} attempts were {words}", text::group(n))),
+            };
+            let counted = [attempts(blocked, "blocked"), attempts(throttled, "throttled")];
+            let counted = counted.into_iter().flatten().collect::<Vec<_>>().join(", ");
             all.push((
-                format!(
-                    "{} and {}: too few, or too spread out, for a block of a source (see the tables).",
-                    text::plural(blocked, "blocked attempt", "blocked attempts"),
-                    text::plural(throttled, "throttled one", "throttled ones"),
-                ),
+                format!("{counted}: too few, or too spread out, for a block of a source (see the tables)."),
                 theme.dim,
             ));
         }
