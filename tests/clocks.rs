@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{eopwatch, events, output};
+use common::{data, eopwatch, events, output, summary, text};
 
 /// A refusal that `host` logged at `stamp`, and Microsoft at `theirs`.
 fn refusal(stamp: &str, host: &str, theirs: &str) -> String {
@@ -145,4 +145,18 @@ fn hosts_and_zones_that_contradict_microsofts_stamps_are_named() {
     assert!(mixed.contains("unsure of the time zone: Microsoft's own stamps say UTC"), "{mixed}");
     let late = file(folder.path(), "late.log", &stamps("mta4", 8, 59));
     assert_eq!(said(&[], &[late]), "", "a reply and a log take a while");
+}
+
+#[test]
+fn the_year_that_is_named_is_that_of_the_newest_line_of_a_compressed_file_too() {
+    // Its last line is far behind what is read of it to tell the clock.
+    let log = data("../sample-logs/story-mail.log.gz");
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain = folder.path().join("mail.log");
+    std::fs::write(&plain, text(&log)).expect("written");
+    for path in [log, plain] {
+        let told = summary(&["--year", "2026", "--timezone", "UTC"], std::slice::from_ref(&path));
+        assert_eq!(told["range"]["first"], "2026-11-21T00:00:53Z", "{path:?}");
+        assert_eq!(told["range"]["last"], "2026-11-24T05:59:45Z", "{path:?}");
+    }
 }

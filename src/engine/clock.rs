@@ -258,8 +258,9 @@ pub fn set_clocks(
         e.samples.iter().filter(|(n, _)| n.offset.is_none()).copied().collect()
     };
     let all: Vec<(Naive, i64)> = evidence.iter().flat_map(zoneless).collect();
-    let newest = newest_of_set(inputs, evidence);
-    for (input, evidence) in inputs.iter_mut().zip(evidence) {
+    let years: Vec<_> = inputs.iter().map(|input| years_in(input, options.year.is_some())).collect();
+    let newest = newest_of_set(evidence, &years);
+    for ((input, evidence), years) in inputs.iter_mut().zip(evidence).zip(years) {
         let mut own = zoneless(evidence);
         let mut says = told(&own);
         if matches!(says, Told::Nothing) {
@@ -277,7 +278,7 @@ pub fn set_clocks(
             (None, Told::Unsure(offset, _)) => Zone::Fixed(offset),
             (None, Told::Nothing) => Zone::Named(TimeZone::system()),
         };
-        set_years(input, evidence, options, newest);
+        set_years(input, evidence, years, options, newest);
         set_starts(input, evidence);
     }
 }
@@ -325,13 +326,15 @@ fn place_in_year(naive: &Naive) -> i64 {
 
 /// The newest of the stamps without a year, over all inputs: the files of a rotated set come in any order, and may meet
 /// at New Year. They leave a part of the year out; the newest is the one before the longest such part.
-fn newest_of_set(inputs: &[Prepared], evidence: &[Evidence]) -> Option<i64> {
-    let arcs: Vec<(i64, i64)> = inputs
+fn newest_of_set(evidence: &[Evidence], years: &[Option<(i64, Naive)>]) -> Option<i64> {
+    let arcs: Vec<(i64, i64)> = evidence
         .iter()
-        .zip(evidence)
-        .filter_map(|(_, e)| {
+        .zip(years)
+        .filter_map(|(e, years)| {
             let first = e.first.filter(|n| n.year.is_none())?;
-            Some((place_in_year(&first), place_in_year(&e.last.unwrap_or(first))))
+            // Of a compressed file the evidence has the beginning only.
+            let last = years.map(|(_, last)| last).or(e.last).unwrap_or(first);
+            Some((place_in_year(&first), place_in_year(&last)))
         })
         .collect();
     let mut ends: Vec<i64> = arcs.iter().flat_map(|(first, last)| [*first, *last]).collect();
@@ -352,7 +355,13 @@ fn newest_of_set(inputs: &[Prepared], evidence: &[Evidence]) -> Option<i64> {
 }
 
 /// The year at the beginning of the input and of each of its spans.
-fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options, newest_of_set: Option<i64>) {
+fn set_years(
+    input: &mut Prepared,
+    evidence: &Evidence,
+    years: Option<(i64, Naive)>,
+    options: &Options,
+    newest_of_set: Option<i64>,
+) {
     if input.plain_file().is_some() {
         input.spans = spans(input.size, options.span);
     }
@@ -374,7 +383,7 @@ fn set_years(input: &mut Prepared, evidence: &Evidence, options: &Options, newes
     if marks.is_empty() {
         let sample = evidence.samples.iter().map(|(_, theirs)| *theirs).min();
         let anchor = sample.unwrap_or(newest);
-        let year = match (options.year, years_in(input, options.year.is_some())) {
+        let year = match (options.year, years) {
             (Some(_), Some((steps, last))) => named(&last).unwrap_or(year) - steps,
             _ => named(&first).unwrap_or_else(|| latest_year(&first, anchor, DAY)),
         };
@@ -441,6 +450,7 @@ fn years_in(input: &Prepared, asked: bool) -> Option<(i64, Naive)> {
         fn oversized(&mut self, _: u64, _: &[u8]) {}
     }
     const ANY: i64 = 2000;
+    let asked = asked && input.plain_file().is_none();
     let (Location::File(path), Some(format), true) = (&input.location, input.format, asked) else {
         return None;
     };
