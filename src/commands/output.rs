@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use crate::aggregate::{Snapshot, Status, Warning};
 use crate::cli::{Active, ReadArgs};
 use crate::text::{escape_controls, masked};
@@ -67,6 +69,11 @@ pub fn write(bytes: &[u8], file: Option<&Path>) -> Result<(), Failure> {
     atomically(path, |out| out.write_all(bytes))
 }
 
+/// A file that has no name of its own yet. As any program writes one: others may read it where the user's mask lets them.
+pub(super) fn unnamed(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)
+}
+
 /// The file appears when it is complete.
 pub fn atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let failed = |error: io::Error| {
@@ -78,10 +85,7 @@ pub fn atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<(
         Failure::File { path: path.display().to_string(), source }
     };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // As any program writes a file: others may read it where the user's mask lets them.
-    let for_all = Permissions::from_mode(0o666);
-    let made = tempfile::Builder::new().permissions(for_all).tempfile_in(folder);
-    let mut file = made.map_err(failed)?;
+    let mut file = unnamed(folder).map_err(failed)?;
     let mut out = io::BufWriter::new(&mut file);
     fill(&mut out).and_then(|()| out.flush()).map_err(failed)?;
     drop(out);

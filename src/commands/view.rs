@@ -1,6 +1,7 @@
 //! `eopwatch`: the interactive view, or the summary where stdout is no terminal.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -135,7 +136,7 @@ fn names(ending: &str) -> impl Iterator<Item = String> {
 
 /// Writes into the present folder; gives the name.
 fn write_new(ending: &str, bytes: &[u8]) -> io::Result<String> {
-    let mut file = NamedTempFile::new_in(".")?;
+    let mut file = output::unnamed(Path::new("."))?;
     file.write_all(bytes)?;
     keep(file, ending)
 }
@@ -160,7 +161,7 @@ struct Lines {
 
 impl Lines {
     fn new(mask: bool) -> io::Result<Self> {
-        Ok(Self { out: BufWriter::new(NamedTempFile::new_in(".")?), mask })
+        Ok(Self { out: BufWriter::new(output::unnamed(Path::new("."))?), mask })
     }
 }
 

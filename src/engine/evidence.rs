@@ -98,7 +98,11 @@ pub fn evidence(run: &Run, filter: &Filter, ip: IpAddr) -> Evidence {
         (&onset.source_ip, &onset.source_name, &onset.host) == (&row.source_ip, &row.source_name, &row.host)
     };
     // Also of what the log calls otherwise, where Microsoft saw this address.
-    let is_told = |onset: &Onset| summary.sources.iter().any(|row| is_of(onset, row));
+    let own = Some(ip.to_string());
+    let is_told = |onset: &Onset| match onset.source_ip == own {
+        true => summary.onsets.iter().any(|told| told.id == onset.id),
+        false => summary.sources.iter().any(|row| is_of(onset, row)),
+    };
     let mut onsets: Vec<Onset> = all.onsets.into_iter().filter(is_told).collect();
     let earlier_events = onsets.len().saturating_sub(EVENTS);
     summary.onsets = onsets.split_off(earlier_events);

@@ -162,7 +162,9 @@ impl Pack<'_> {
             self.blocks.push(Block::Named("In the log", names));
         }
         let known: Vec<String> = (self.evidence.known_by.iter())
-            .map(|(how, count)| format!("{} ({}): {} attempts", known_words(*how), how.name(), grouped(*count)))
+            .map(|(how, count)| {
+                format!("{} ({}): {} attempts", known_words(*how), how.name(), grouped(*count))
+            })
             .collect();
         if !known.is_empty() {
             self.named("Known by", known.join("; "));
