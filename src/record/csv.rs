@@ -19,31 +19,64 @@ pub(crate) struct Field<'a> {
 
 /// Splits a record at the commas outside of quotes.
 pub(crate) struct Fields<'a> {
-    rest: Option<&'a [u8]>,
+    line: &'a [u8],
+    /// Where the next field begins; behind the end: there is none.
+    at: usize,
+    /// Commas among the eight bytes from `window` on, those behind `at`: of each the highest bit is set.
+    window: usize,
+    commas: u64,
+}
+
+/// The commas of eight bytes.
+#[inline]
+fn commas(bytes: [u8; 8]) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const COMMAS: u64 = 0x0101_0101_0101_0101 * b',' as u64;
+    let differs = u64::from_le_bytes(bytes) ^ COMMAS;
+    !(((differs & LOW) + LOW) | differs | LOW)
 }
 
 impl<'a> Fields<'a> {
+    #[inline]
     pub(crate) fn of(line: &'a [u8]) -> Self {
-        Self { rest: Some(line) }
+        let mut fields = Self { line, at: 0, window: 0, commas: 0 };
+        fields.go_to(0);
+        fields
     }
-}
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = Field<'a>;
+    /// Whether the quotes of all fields that are left close.
+    pub(crate) fn close(mut self) -> bool {
+        let quoted = self.line.get(self.at..).is_some_and(|rest| memchr(b'"', rest).is_some());
+        !quoted || self.all(|field| !field.open)
+    }
 
     #[inline]
-    fn next(&mut self) -> Option<Field<'a>> {
-        let rest = self.rest?;
-        if rest.first() != Some(&b'"') {
-            let end = memchr(b',', rest);
-            self.rest = end.map(|end| &rest[end + 1..]);
-            return Some(Field { text: &rest[..end.unwrap_or(rest.len())], doubled: false, open: false });
+    fn go_to(&mut self, at: usize) {
+        self.at = at;
+        self.window = at;
+        self.commas = self.line.get(at..).map_or(0, first_commas);
+    }
+
+    /// The first comma at or behind `at`.
+    #[inline(always)]
+    fn comma(&mut self) -> Option<usize> {
+        while self.commas == 0 {
+            self.window += 8;
+            self.commas = first_commas(self.line.get(self.window..)?);
         }
+        let comma = self.window + self.commas.trailing_zeros() as usize / 8;
+        self.commas &= self.commas - 1;
+        Some(comma)
+    }
+
+    /// A field that begins with a quote.
+    fn quoted(&mut self) -> Field<'a> {
+        let rest = &self.line[self.at..];
         let (mut at, mut doubled) = (1, false);
         loop {
             let Some(quote) = memchr(b'"', &rest[at..]) else {
-                self.rest = None;
-                return Some(Field { text: &rest[1..], doubled, open: true });
+                self.at = usize::MAX;
+                return Field { text: &rest[1..], doubled, open: true };
             };
             at += quote;
             if rest.get(at + 1) == Some(&b'"') {
@@ -51,12 +84,41 @@ impl<'a> Iterator for Fields<'a> {
                 at += 2;
                 continue;
             }
-            let text = &rest[1..at];
             // What some writers leave behind the closing quote is no part of it.
-            let comma = memchr(b',', &rest[at..]);
-            self.rest = comma.map(|comma| &rest[at + comma + 1..]);
-            return Some(Field { text, doubled, open: false });
+            self.go_to(self.at + at);
+            self.at = self.comma().map_or(usize::MAX, |comma| comma + 1);
+            return Field { text: &rest[1..at], doubled, open: false };
         }
+    }
+}
+
+/// Those of the first eight bytes.
+#[inline]
+fn first_commas(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(bytes) => commas(*bytes),
+        None => {
+            let mut bytes = [0; 8];
+            bytes[..text.len()].copy_from_slice(text);
+            commas(bytes)
+        }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Field<'a>> {
+        match self.line.get(self.at) {
+            Some(b'"') => return Some(self.quoted()),
+            None if self.at != self.line.len() => return None,
+            _ => {}
+        }
+        let from = self.at;
+        let comma = self.comma();
+        self.at = comma.map_or(usize::MAX, |comma| comma + 1);
+        Some(Field { text: &self.line[from..comma.unwrap_or(self.line.len())], doubled: false, open: false })
     }
 }
 
@@ -66,16 +128,17 @@ fn is_open(line: &[u8]) -> bool {
 }
 
 /// Writes the fields that differ from what stands in the record into `scratch` as they were meant: with single quotes,
-/// and with blanks for line breaks. Gives where.
+/// and with blanks for line breaks, if it is `broken` over lines. Gives where.
 pub(crate) fn unquote<const N: usize>(
     fields: &[Option<Field<'_>>; N],
+    broken: bool,
     scratch: &mut Vec<u8>,
 ) -> [Option<Range<usize>>; N] {
     scratch.clear();
     let mut spans = [const { None }; N];
     for (field, span) in fields.iter().zip(&mut spans) {
         let Some(Field { text, doubled, .. }) = *field else { continue };
-        if !doubled && memchr(b'\n', text).is_none() {
+        if !doubled && !(broken && memchr(b'\n', text).is_some()) {
             continue;
         }
         let start = scratch.len();
@@ -104,6 +167,8 @@ pub(crate) fn unquote<const N: usize>(
 pub(crate) struct Row<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) offset: u64,
+    /// It lies on several lines.
+    pub(crate) broken: bool,
 }
 
 /// Puts records together whose quoted fields hold line breaks. Keeps one record, of 64 kB at most.
@@ -136,15 +201,60 @@ impl Rows {
             self.held.extend_from_slice(line);
             self.offset = offset;
         } else {
-            out(Row { bytes: line, offset });
+            out(Row { bytes: line, offset, broken: false });
         }
     }
 
     /// Hands on what still waits for its end.
     pub(crate) fn finish(&mut self, mut out: impl FnMut(Row<'_>)) {
         if self.wait() {
-            out(Row { bytes: &self.held, offset: self.offset });
+            out(Row { bytes: &self.held, offset: self.offset, broken: true });
             self.held.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Byte by byte.
+    fn slow(line: &[u8]) -> Vec<(Vec<u8>, bool, bool)> {
+        let mut found = Vec::new();
+        let mut rest = Some(line);
+        while let Some(line) = rest {
+            let is_quoted = line.first() == Some(&b'"');
+            let (mut at, mut doubled, mut open) = (usize::from(is_quoted), false, is_quoted);
+            while open && at < line.len() {
+                match (line[at], line.get(at + 1)) {
+                    (b'"', Some(b'"')) => (doubled, at) = (true, at + 2),
+                    (b'"', _) => open = false,
+                    _ => at += 1,
+                }
+            }
+            let comma =
+                line[at.min(line.len())..].iter().position(|byte| *byte == b',').map(|comma| at + comma);
+            let comma = comma.filter(|_| !open);
+            let end = if is_quoted { at.min(line.len()) } else { comma.unwrap_or(line.len()) };
+            found.push((line[usize::from(is_quoted)..end].to_vec(), doubled, open));
+            rest = comma.map(|comma| &line[comma + 1..]);
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn fields_are_what_stands_between_the_commas(
+            line in proptest::collection::vec(proptest::sample::select(&b"\"\",,,,-ab\xac\0"[..]), 0..60),
+            skip in 0usize..5,
+        ) {
+            let found: Vec<_> = Fields::of(&line).map(|f| (f.text.to_vec(), f.doubled, f.open)).collect();
+            let all = slow(&line);
+            prop_assert_eq!(&found, &all);
+            let mut fields = Fields::of(&line);
+            let skipped = fields.by_ref().take(skip).count();
+            prop_assert_eq!(fields.close(), all[skipped..].iter().all(|(_, _, open)| !open));
         }
     }
 }

@@ -334,7 +334,7 @@ impl ExchangeReader {
         }
         let time = self.stamper.time(&naive);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let spans = unquote(&fields, &mut scratch);
+        let spans = unquote(&fields, row.broken, &mut scratch);
         let mut values: Values<'_> = [&[]; COLUMNS];
         for (index, value) in values.iter_mut().enumerate() {
             *value = match &spans[index] {

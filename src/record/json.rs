@@ -11,10 +11,12 @@ use super::text::starts_with_code;
 use super::{Answer, Enhanced, Record, Time};
 
 mod service;
+mod shape;
 mod tries;
 mod values;
 
 pub(crate) use service::Service;
+pub(crate) use shape::{Kind, Shapes, Values as Places, Want, whole};
 pub(crate) use tries::Tries;
 
 /// Text or number, as programs and their versions differ in it. What is neither counts as not there.
@@ -135,16 +137,17 @@ pub(crate) fn reply<'a>(
     text: &str,
     scratch: &'a mut Vec<u8>,
 ) -> Answer<'a> {
-    use std::io::Write;
     scratch.clear();
     let Some(code) = code else { return Answer::Nobody };
     if text.is_empty() {
         return Answer::Codes { smtp: Some(code), enhanced };
     }
-    // Writing to memory does not fail.
-    let _ = write!(scratch, "{code}");
-    if let Some(enhanced) = enhanced {
-        let _ = write!(scratch, " {enhanced}");
+    push_number(code, scratch);
+    if let Some(Enhanced(class, subject, detail)) = enhanced {
+        for (before, number) in [(b' ', u16::from(class)), (b'.', subject), (b'.', detail)] {
+            scratch.push(before);
+            push_number(number, scratch);
+        }
     }
     scratch.push(b' ');
     // Some versions leave the code in the text.
@@ -153,6 +156,14 @@ pub(crate) fn reply<'a>(
     }
     push_line(text, scratch);
     Answer::Text(scratch)
+}
+
+/// In decimal.
+fn push_number(number: u16, text: &mut Vec<u8>) {
+    if number >= 10 {
+        push_number(number / 10, text);
+    }
+    text.push(b'0' + (number % 10) as u8);
 }
 
 /// Line breaks are blanks.
@@ -292,7 +303,10 @@ pub(crate) fn has(line: &[u8], key: &[u8]) -> bool {
 
 /// The time of a field.
 pub(crate) fn time(field: &Scalar<'_>, stamper: &mut Stamper) -> Option<Time> {
-    field.stamp().map(|naive| stamper.time(&naive))
+    match field {
+        Scalar::Text(text) => stamper.read(text.as_bytes()).map(|(time, ..)| time),
+        _ => field.stamp().map(|naive| stamper.time(&naive)),
+    }
 }
 
 #[cfg(test)]

@@ -15,14 +15,16 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use memchr::{memchr, memrchr};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::json::{self, Scalar};
-use super::registry::{Format, Line, Order, Reader};
+use super::json::{self, Kind, Places, Scalar, Shapes, Want};
+use super::registry::{Format, Line, Order, Plain, Reader};
 use super::stamp::{Clock, Naive, Stamper};
-use super::text::{host_name, is_here, parse_ip};
-use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
+use super::text::{host_name, is_here, parse_ip, parse_v4};
+use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time};
+use crate::memo::Memo;
 
 const MTA: Mta = Mta("kumomta");
 
@@ -85,7 +87,13 @@ impl Format for KumoMta {
     }
 
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        Box::new(KumoReader { stamper: Stamper::new(clock), scratch: Vec::new() })
+        Box::new(KumoReader {
+            stamper: Stamper::new(clock),
+            scratch: Vec::new(),
+            peers: Memo::default(),
+            shapes: Shapes::new(wanted),
+            source: Vec::new(),
+        })
     }
 
     fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
@@ -208,12 +216,260 @@ impl<'de: 'a, 'a> Deserialize<'de> for Recipients<'a> {
     }
 }
 
+/// Not into a mailbox, over LMTP, or whatever a script does.
+fn is_smtp(protocol: &Scalar<'_>) -> bool {
+    const SMTP: &[u8] = b"SMTP";
+    protocol.bytes().is_none_or(|name| name.windows(SMTP.len()).any(|part| part.eq_ignore_ascii_case(SMTP)))
+}
+
+fn time(event_time: &Scalar<'_>, timestamp: &Scalar<'_>, stamper: &mut Stamper) -> Option<Time> {
+    json::time(event_time, stamper).or_else(|| json::time(timestamp, stamper))
+}
+
+/// The values that are read of a plain line, in the order of [`PATHS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Type,
+    Id,
+    Sender,
+    Recipient,
+    Response,
+    Code,
+    Content,
+    Enhanced,
+    Class,
+    Subject,
+    Detail,
+    Peer,
+    PeerName,
+    PeerAddr,
+    EventTime,
+    Timestamp,
+    EgressSource,
+    Source,
+    SourceAddress,
+    Protocol,
+}
+
+const PLACES: usize = 20;
+const PATHS: [(&str, Place); PLACES] = [
+    ("type", Place::Type),
+    ("id", Place::Id),
+    ("sender", Place::Sender),
+    ("recipient", Place::Recipient),
+    ("response", Place::Response),
+    ("response.code", Place::Code),
+    ("response.content", Place::Content),
+    ("response.enhanced_code", Place::Enhanced),
+    ("response.enhanced_code.class", Place::Class),
+    ("response.enhanced_code.subject", Place::Subject),
+    ("response.enhanced_code.detail", Place::Detail),
+    ("peer_address", Place::Peer),
+    ("peer_address.name", Place::PeerName),
+    ("peer_address.addr", Place::PeerAddr),
+    ("event_time", Place::EventTime),
+    ("timestamp", Place::Timestamp),
+    ("egress_source", Place::EgressSource),
+    ("source_address", Place::Source),
+    ("source_address.address", Place::SourceAddress),
+    ("delivery_protocol", Place::Protocol),
+];
+
+/// Where [`Event`] is read otherwise, or is none, the line is for the whole parser.
+fn wanted(path: &str, kind: Kind) -> Want {
+    let Some((_, place)) = PATHS.iter().find(|(known, _)| *known == path) else { return Want::Nothing };
+    let fits = match place {
+        Place::Response | Place::Enhanced | Place::Peer | Place::Source => {
+            matches!(kind, Kind::Object | Kind::Null)
+        }
+        Place::Class | Place::Subject | Place::Detail => kind == Kind::Whole,
+        Place::Recipient => kind == Kind::Text,
+        _ => true,
+    };
+    if fits { Want::At(*place as usize) } else { Want::Whole }
+}
+
+/// The values of a plain line.
+struct Found<'l, 'v> {
+    line: &'l str,
+    values: &'v Places<PLACES>,
+}
+
+impl<'l> Found<'l, '_> {
+    fn scalar(&self, place: Place) -> Scalar<'l> {
+        match &self.values[place as usize] {
+            Some((Kind::Text, range)) => Scalar::Text(Cow::Borrowed(&self.line[range.clone()])),
+            Some((Kind::Whole, range)) => {
+                Scalar::Number(json::whole(&self.line.as_bytes()[range.clone()]) as f64)
+            }
+            _ => Scalar::Missing,
+        }
+    }
+
+    fn number(&self, place: Place) -> Option<u16> {
+        let (_, range) = self.values[place as usize].as_ref()?;
+        u16::try_from(json::whole(&self.line.as_bytes()[range.clone()])).ok()
+    }
+
+    fn is_object(&self, place: Place) -> bool {
+        matches!(self.values[place as usize], Some((Kind::Object, _)))
+    }
+
+    /// A text; empty where there is none.
+    fn text(&self, place: Place) -> &'l [u8] {
+        match &self.values[place as usize] {
+            Some((Kind::Text, range)) => &self.line.as_bytes()[range.clone()],
+            _ => b"",
+        }
+    }
+
+    /// From the peer's name, which stands first, to its address.
+    fn peer_text(&self) -> Option<&'l [u8]> {
+        match [Place::PeerName, Place::PeerAddr].map(|place| self.values[place as usize].as_ref()) {
+            [Some((Kind::Text, name)), Some((Kind::Text, addr))] => {
+                self.line.as_bytes().get(name.start..addr.end)
+            }
+            _ => None,
+        }
+    }
+
+    /// `None` also for a hop inside the own network.
+    fn peer_parts(&self) -> Option<PeerParts> {
+        let peer = self.peer()?;
+        let ip = peer.ip().filter(|ip| !is_here(*ip))?;
+        Some(PeerParts { host: peer.host()?.len(), ip })
+    }
+
+    fn peer(&self) -> Option<Peer<'l>> {
+        let peer = || Peer { name: self.scalar(Place::PeerName), addr: self.scalar(Place::PeerAddr) };
+        self.is_object(Place::Peer).then(peer)
+    }
+
+    /// `None` where it is broken.
+    fn response(&self) -> Option<Option<Response<'l>>> {
+        if !self.is_object(Place::Response) {
+            return Some(None);
+        }
+        let enhanced_code = match self.is_object(Place::Enhanced) {
+            true => Some(Code {
+                class: u8::try_from(self.number(Place::Class)?).ok()?,
+                subject: self.number(Place::Subject)?,
+                detail: self.number(Place::Detail)?,
+            }),
+            false => None,
+        };
+        let (code, content) = (self.scalar(Place::Code), self.scalar(Place::Content));
+        Some(Some(Response { code, enhanced_code, content }))
+    }
+
+    /// What a whole parser would make of the line; `None` where it is broken.
+    fn event(&self) -> Option<Event<'l>> {
+        let source = || Source { address: self.scalar(Place::SourceAddress) };
+        Some(Event {
+            kind: self.scalar(Place::Type),
+            id: self.scalar(Place::Id),
+            sender: self.scalar(Place::Sender),
+            recipient: match self.scalar(Place::Recipient) {
+                Scalar::Text(one) => Recipients::One(one),
+                _ => Recipients::None,
+            },
+            response: self.response()?,
+            peer_address: self.peer(),
+            event_time: self.scalar(Place::EventTime),
+            timestamp: self.scalar(Place::Timestamp),
+            egress_source: self.scalar(Place::EgressSource),
+            source_address: self.is_object(Place::Source).then(source),
+            delivery_protocol: self.scalar(Place::Protocol),
+        })
+    }
+}
+
+impl Peer<'_> {
+    fn ip(&self) -> Option<IpAddr> {
+        bare_ip(self.addr.bytes()?)
+    }
+
+    fn host(&self) -> Option<&[u8]> {
+        host_name(self.name.bytes()?)
+    }
+}
+
+/// What the text from a peer's name to its address is made of.
+#[derive(Clone, Copy, Debug)]
+struct PeerParts {
+    /// Bytes of the name, from the start.
+    host: usize,
+    ip: IpAddr,
+}
+
 struct KumoReader {
     stamper: Stamper,
     scratch: Vec<u8>,
+    /// By the text from name to address.
+    peers: Memo<Option<PeerParts>>,
+    shapes: Shapes<PLACES>,
+    /// What tells the source of the line at hand.
+    source: Vec<u8>,
 }
 
 impl Reader for KumoReader {
+    /// A plain object that begins with its type, with one recipient.
+    fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+        if !line.starts_with(b"{\"type\":\"Delivery\"") {
+            return None;
+        }
+        let Self { stamper, scratch, peers, shapes, source } = self;
+        let values = shapes.read(line)?;
+        let found = Found { line: std::str::from_utf8(line).ok()?, values: &values };
+        let relay = found.peer_text()?;
+        let peer = peers.get(relay, || found.peer_parts())?;
+        let Response { code, enhanced_code, content } = found.response()??;
+        let content = content.text()?;
+        let recipient = match found.values[Place::Recipient as usize] {
+            Some((Kind::Text, _)) => Some(found.text(Place::Recipient)),
+            _ => return None,
+        };
+        if content.starts_with(OWN_WORDS) || !is_smtp(&found.scalar(Place::Protocol)) {
+            return None;
+        }
+        let [event_time, timestamp] = [Place::EventTime, Place::Timestamp].map(|place| found.scalar(place));
+        let time = Some(time(&event_time, &timestamp, stamper)?);
+        // The port is another one each time.
+        let (address, source_ip) = match found.text(Place::SourceAddress) {
+            b"" => (&b""[..], None),
+            text => address(text).map(|(text, ip)| (text, Some(ip)))?,
+        };
+        let given = |place: Place| Some(found.text(place)).filter(|text| !text.is_empty());
+        let name = given(Place::EgressSource);
+        source.clear();
+        source.extend_from_slice(address);
+        source.push(0);
+        source.extend_from_slice(name.unwrap_or_default());
+        let enhanced = enhanced_code.map(|code| Enhanced(code.class, code.subject, code.detail));
+        let answer @ Answer::Text(_) = json::reply(code.code(), enhanced, content, scratch) else {
+            return None;
+        };
+        let attempt = Attempt {
+            time,
+            mta: MTA,
+            host: None,
+            queue_id: given(Place::Id),
+            source_ip,
+            source_name: name,
+            sender: values[Place::Sender as usize]
+                .as_ref()
+                .and_then(|(kind, _)| (*kind == Kind::Text).then(|| found.text(Place::Sender))),
+            recipient,
+            relay_host: Some(&relay[..peer.host]),
+            relay_ip: Some(peer.ip),
+            relay_port: None,
+            outcome: Outcome::Delivered,
+            answer,
+            greeting: None,
+        };
+        Some(Plain { attempt, source, relay })
+    }
+
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
         if super::syslog::trim(line.bytes).trim_ascii().is_empty() {
             return;
@@ -227,6 +483,11 @@ impl Reader for KumoReader {
             return;
         }
         let text = crate::text::utf8(object);
+        if let Some(values) = self.shapes.read(object)
+            && let Some(event) = (Found { line: &text, values: &values }).event()
+        {
+            return self.event(&event, &mut out);
+        }
         match serde_json::from_str::<Event<'_>>(&text) {
             Ok(event) => self.event(&event, &mut out),
             Err(_) => out(Record::Malformed { why: "a broken JSON record" }),
@@ -244,12 +505,10 @@ impl KumoReader {
             _ => return,
         };
         let came_back = event.kind.text() == Some("OOB");
-        // Into a mailbox, over LMTP, or whatever a script does.
-        if event.delivery_protocol.text().is_some_and(|name| !name.to_ascii_uppercase().contains("SMTP")) {
+        if !is_smtp(&event.delivery_protocol) {
             return;
         }
-        let time = json::time(&event.event_time, &mut self.stamper)
-            .or_else(|| json::time(&event.timestamp, &mut self.stamper));
+        let time = time(&event.event_time, &event.timestamp, &mut self.stamper);
         if time.is_none() {
             return out(Record::Malformed { why: "a delivery without event_time or timestamp" });
         }
@@ -269,7 +528,7 @@ impl KumoReader {
         }
         // Who handed the bounce in is not who refused the message.
         let peer = event.peer_address.as_ref().filter(|_| !came_back);
-        let relay_ip = peer.and_then(|peer| peer.addr.bytes()).and_then(bare_ip);
+        let relay_ip = peer.and_then(Peer::ip);
         if relay_ip.is_some_and(is_here) {
             return;
         }
@@ -299,7 +558,7 @@ impl KumoReader {
             source_name: event.egress_source.bytes(),
             sender: event.sender.bytes_or_empty().filter(|_| !came_back),
             recipient: None,
-            relay_host: peer.and_then(|peer| peer.name.bytes()).and_then(host_name),
+            relay_host: peer.and_then(Peer::host),
             relay_ip,
             relay_port: None,
             outcome,
@@ -320,12 +579,24 @@ impl KumoReader {
     }
 }
 
-/// `192.0.2.1:41022`, `[2001:db8::1]:41022`, or an address without port.
-fn bare_ip(text: &[u8]) -> Option<IpAddr> {
+/// The address in `192.0.2.1:41022`, `[2001:db8::1]:41022`, or an address without port, and its text.
+fn address(text: &[u8]) -> Option<(&[u8], IpAddr)> {
     if let Some(inner) = text.strip_prefix(b"[") {
-        return parse_ip(&inner[..memchr::memchr(b']', inner)?]);
+        let inner = &inner[..memchr(b']', inner)?];
+        return Some((inner, parse_ip(inner)?));
     }
-    parse_ip(text).or_else(|| parse_ip(&text[..memchr::memrchr(b':', text)?]))
+    let last_colon = memrchr(b':', text);
+    let before_port = &text[..last_colon.unwrap_or(text.len())];
+    // Nearly always. Of an IPv6 address this is not all.
+    if let Some(ip) = parse_v4(before_port) {
+        return Some((before_port, IpAddr::V4(ip)));
+    }
+    let whole = parse_ip(text).map(|ip| (text, ip));
+    whole.or_else(|| Some((before_port, parse_ip(before_port)?)))
+}
+
+fn bare_ip(text: &[u8]) -> Option<IpAddr> {
+    address(text).map(|(_, ip)| ip)
 }
 
 #[cfg(test)]

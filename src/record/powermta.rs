@@ -14,13 +14,17 @@
 //! one reader sees the whole file; lines without a header before them are taken to be in the default order. A record may
 //! lie on several lines.
 
+use std::net::IpAddr;
+use std::ops::Range;
+
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use super::csv::{Field, Fields, Row, Rows, unquote};
-use super::registry::{Format, Line, Order, Reader, Seen, whole_lines};
+use super::registry::{Format, Line, Order, Plain, Reader, Seen, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{host_name, is_here, parse_ip, starts_with_code};
-use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, syslog};
+use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, syslog};
+use crate::memo::Memo;
 
 const MTA: Mta = Mta("powermta");
 
@@ -116,12 +120,14 @@ impl Format for PowerMta {
 
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
         Box::new(PowerReader {
-            stamper: Stamper::new(clock),
+            times: Times { stamper: Stamper::new(clock), last: None },
             header: Header::read(DEFAULT_HEADER).unwrap_or_default(),
             seen: false,
             told: false,
             rows: Rows::default(),
             scratch: Vec::new(),
+            relays: Memo::default(),
+            addresses: Memo::default(),
         })
     }
 
@@ -236,8 +242,30 @@ impl Header {
     }
 }
 
-struct PowerReader {
+/// The times of rows, many of which are logged in the same second.
+struct Times {
     stamper: Stamper,
+    last: Option<(Vec<u8>, Time)>,
+}
+
+impl Times {
+    fn read(&mut self, text: &[u8]) -> Option<Time> {
+        if let Some((last, time)) = &self.last
+            && last == text
+        {
+            return Some(*time);
+        }
+        let (time, _, _) = self.stamper.read(text)?;
+        let (last, kept) = self.last.get_or_insert_with(|| (Vec::new(), time));
+        last.clear();
+        last.extend_from_slice(text);
+        *kept = time;
+        Some(time)
+    }
+}
+
+struct PowerReader {
+    times: Times,
     header: Header,
     /// Whether a header came; else it is the default one.
     seen: bool,
@@ -245,9 +273,67 @@ struct PowerReader {
     told: bool,
     rows: Rows,
     scratch: Vec<u8>,
+    /// By `dsnMta`.
+    relays: Memo<Option<Relay>>,
+    /// By `dlvSourceIp`.
+    addresses: Memo<Option<IpAddr>>,
 }
 
 impl Reader for PowerReader {
+    /// A row on one line, in the order of a header that came, without doubled quotes in what is read of it; the relay's
+    /// address, where it stands there twice, is the same.
+    fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+        if !self.seen || self.rows.wait() {
+            return None;
+        }
+        let mut cells = [None::<&[u8]>; COLUMNS];
+        let mut fields = Fields::of(clean(line));
+        for role in &self.header.roles {
+            let Field { text, doubled, open } = fields.next()?;
+            let Some(role) = role else { continue };
+            if doubled || open || (*role == Column::Type && text != b"d") {
+                return None;
+            }
+            cells[*role as usize] = Some(text);
+        }
+        let given = |column: Column| cells[column as usize].filter(|text| !text.is_empty());
+        let reply = given(Column::DsnDiag)?.strip_prefix(b"smtp;")?.trim_ascii();
+        let is_smtp = given(Column::DlvType).is_none_or(|kind| kind.eq_ignore_ascii_case(b"smtp"));
+        let dsn_mta = given(Column::DsnMta)?;
+        let relay = self.relays.get(dsn_mta, || Relay::read(dsn_mta))?;
+        let is_one = given(Column::DlvDestinationIp).is_none_or(|ip| ip == relay.address(dsn_mta));
+        if !starts_with_code(reply) || !is_smtp || !is_one || !fields.close() {
+            return None;
+        }
+        let (source, vmta) = (given(Column::DlvSourceIp), given(Column::Vmta));
+        let source_ip = match source {
+            Some(text) => Some(self.addresses.get(text, || parse_ip(text))?),
+            None => None,
+        };
+        let time = self.times.read(given(Column::TimeLogged)?)?;
+        self.scratch.clear();
+        self.scratch.extend_from_slice(source.unwrap_or_default());
+        self.scratch.push(0);
+        self.scratch.extend_from_slice(vmta.unwrap_or_default());
+        let attempt = Attempt {
+            time: Some(time),
+            mta: MTA,
+            host: None,
+            queue_id: None,
+            source_ip,
+            source_name: vmta,
+            sender: cells[Column::Orig as usize],
+            recipient: given(Column::Rcpt),
+            relay_host: Some(relay.host(dsn_mta)),
+            relay_ip: Some(relay.ip),
+            relay_port: None,
+            outcome: Outcome::Delivered,
+            answer: Answer::Text(reply),
+            greeting: None,
+        };
+        Some(Plain { attempt, source: &self.scratch, relay: dsn_mta })
+    }
+
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
         let row = clean(line.bytes);
         let begins = self.rows.wait() && self.header.begins(row);
@@ -268,7 +354,7 @@ impl PowerReader {
             return;
         }
         let assumed = !self.seen && !self.told;
-        match self.row(row.bytes) {
+        match self.row(row) {
             Record::Irrelevant => {
                 if let Some(header) = Header::read(row.bytes) {
                     self.header = header;
@@ -287,11 +373,11 @@ impl PowerReader {
         }
     }
 
-    fn row<'a>(&'a mut self, row: &'a [u8]) -> Record<'a> {
+    fn row<'a>(&'a mut self, row: &Row<'a>) -> Record<'a> {
         let mut fields = [None::<Field<'a>>; COLUMNS];
         let mut open = false;
         let mut count = 0;
-        for (role, field) in self.header.roles.iter().zip(Fields::of(row)) {
+        for (role, field) in self.header.roles.iter().zip(Fields::of(row.bytes)) {
             count += 1;
             open |= field.open;
             let Some(role) = role else { continue };
@@ -311,8 +397,7 @@ impl PowerReader {
             return Record::Malformed { why: "fewer columns than the header names" };
         }
         let raw = |column: Column| fields[column as usize].map_or(&[][..], |field| field.text);
-        let naive = stamp::parse(raw(Column::TimeLogged)).map(|(naive, _)| naive);
-        let Some(time) = naive.map(|naive| self.stamper.time(&naive)) else {
+        let Some(time) = self.times.read(raw(Column::TimeLogged)) else {
             let why = if self.seen { "a timeLogged that is no time" } else { NO_HEADER };
             return Record::Malformed { why };
         };
@@ -323,15 +408,15 @@ impl PowerReader {
         if !dlv_type.is_empty() && !dlv_type.eq_ignore_ascii_case(b"smtp") {
             return Record::Irrelevant;
         }
-        let spans = unquote(&fields, &mut self.scratch);
+        let spans = unquote(&fields, row.broken, &mut self.scratch);
         let scratch = &self.scratch;
         let value = |column: Column| match &spans[column as usize] {
             Some(span) => &scratch[span.clone()],
             None => raw(column),
         };
         let dsn_mta = value(Column::DsnMta);
-        let (host, host_ip) = host_and_ip(dsn_mta);
-        let relay_ip = parse_ip(value(Column::DlvDestinationIp)).or(host_ip);
+        let (host, address) = host_and_address(dsn_mta);
+        let relay_ip = parse_ip(value(Column::DlvDestinationIp)).or_else(|| parse_ip(&dsn_mta[address]));
         if relay_ip.is_some_and(is_here) {
             return Record::Irrelevant;
         }
@@ -369,7 +454,7 @@ impl PowerReader {
             source_name: given(Column::Vmta),
             sender: fields[Column::Orig as usize].map(|_| value(Column::Orig)),
             recipient: given(Column::Rcpt),
-            relay_host: host.and_then(host_name),
+            relay_host: host_name(host),
             relay_ip,
             relay_port: None,
             outcome,
@@ -444,12 +529,41 @@ fn codes(status: Option<Enhanced>) -> Answer<'static> {
     Answer::Codes { smtp: None, enhanced }
 }
 
-/// `host (ip)`.
-fn host_and_ip(text: &[u8]) -> (Option<&[u8]>, Option<std::net::IpAddr>) {
+/// `host (ip)`: the name, and where the address stands. Each may be all of it.
+fn host_and_address(text: &[u8]) -> (&[u8], Range<usize>) {
+    let blanks = text.len() - text.trim_ascii_start().len();
     let text = text.trim_ascii();
     match text.strip_suffix(b")").and_then(|inner| Some((inner, memrchr(b'(', inner)?))) {
-        Some((inner, open)) => (Some(inner[..open].trim_ascii()), parse_ip(&inner[open + 1..])),
-        None => (Some(text), parse_ip(text)),
+        Some((inner, open)) => (inner[..open].trim_ascii(), blanks + open + 1..blanks + inner.len()),
+        None => (text, blanks..blanks + text.len()),
+    }
+}
+
+/// What a `dsnMta` with name and address is made of.
+#[derive(Clone, Copy, Debug)]
+struct Relay {
+    /// From and to.
+    host: (usize, usize),
+    address: (usize, usize),
+    ip: IpAddr,
+}
+
+impl Relay {
+    /// `None` also for a hop inside the own network.
+    fn read(dsn_mta: &[u8]) -> Option<Self> {
+        let (host, address) = host_and_address(dsn_mta);
+        let ip = parse_ip(&dsn_mta[address.clone()]).filter(|ip| !is_here(*ip))?;
+        let from = dsn_mta.len() - dsn_mta.trim_ascii_start().len();
+        let host = (from, from + host_name(host)?.len());
+        Some(Self { host, address: (address.start, address.end), ip })
+    }
+
+    fn host(self, dsn_mta: &[u8]) -> &[u8] {
+        &dsn_mta[self.host.0..self.host.1]
+    }
+
+    fn address(self, dsn_mta: &[u8]) -> &[u8] {
+        &dsn_mta[self.address.0..self.address.1]
     }
 }
 

@@ -132,7 +132,7 @@ pub struct Plain<'a> {
 pub trait Reader {
     /// Reads a line in its plainest form, of which [`Self::line`] would hand out one attempt that was delivered. `None`: it
     /// has to be read. Most deliveries of most logs went well: they should cost least.
-    fn plain<'a>(&mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+    fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
         let _ = line;
         None
     }
@@ -221,4 +221,4 @@ pub(crate) fn whole_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,7 +15,7 @@ pub(crate) fn parse_ip(text: &[u8]) -> Option<IpAddr> {
 }
 
 /// Dotted quad, without the detour over UTF-8: this is read for each delivery.
-fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
+pub(crate) fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
     let mut octets = [0u8; 4];
     let mut at = 0;
     for (index, octet) in octets.iter_mut().enumerate() {

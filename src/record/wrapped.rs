@@ -360,7 +360,7 @@ impl Header {
 }
 
 impl Reader for SyslogReader {
-    fn plain<'a>(&mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+    fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
         let Self { any_order, stamper, headers, relays, .. } = self;
         let (time, zoned, end) = stamper.same_minute(line).filter(|_| *any_order)?;
         let rest = line.get(end..)?;

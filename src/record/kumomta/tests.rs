@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::json::tests::shown;
+use crate::record::{json::tests::shown, registry::tests::plain_lines};
 
 const DOCUMENTED: &str = include_str!("documented.jsonl");
 
@@ -137,4 +137,130 @@ proptest! {
             .collect();
         prop_assert_eq!(read(&event.to_string()), expected);
     }
+}
+
+/// Records as they come, most of them plain and alike.
+fn lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let one = |of: &'static [&'static str]| proptest::sample::select(of);
+    // Each stands there as JSON.
+    let values = (
+        one(&[
+            "\"Delivery\"",
+            "\"Delivery\"",
+            "\"Delivery\"",
+            "\"Bounce\"",
+            "\"TransientFailure\"",
+            "\"OOB\"",
+            "\"Reception\"",
+            "null",
+            "1",
+        ]),
+        one(&["\"a@b\"", "\"a@b\"", "[\"a@b\",\"c@d\"]", "\"\"", "null"]),
+        one(&[
+            r#"{"code":250,"enhanced_code":{"class":2,"subject":0,"detail":0},"content":"ok","command":null}"#,
+            r#"{"code":250,"enhanced_code":{"class":2,"subject":0,"detail":0},"content":"ok","command":null}"#,
+            r#"{"code":550,"enhanced_code":{"class":5,"subject":7},"content":"no","command":null}"#,
+            r#"{"code":550,"enhanced_code":"5.7.1","content":"no"}"#,
+            r#"{"code":550,"enhanced_code":{"class":555,"subject":7,"detail":1},"content":"no"}"#,
+            r#"{"code":"550","enhanced_code":null,"content":"5.7.1 no\nnever"}"#,
+            r#"{"code":451,"enhanced_code":null,"content":"KumoMTA internal: Timed Out"}"#,
+            r#"{"code":451,"content":"KumoMTA internal: waiting","code":452}"#,
+            "null",
+            "{}",
+            "[]",
+        ]),
+        one(&[
+            r#"{"name":"mx.example.","addr":"198.51.100.7"}"#,
+            r#"{"name":"mx.example.","addr":"198.51.100.7"}"#,
+            r#"{"addr":"198.51.100.7","name":"mx.example"}"#,
+            r#"{"name":"ours.example.","addr":"198.51.100.8"}"#,
+            r#"{"name":"mx.example.","addr":"10.0.0.1"}"#,
+            r#"{"name":"198.51.100.7","addr":"198.51.100.7"}"#,
+            r#"{"name":"mx.example","addr":null}"#,
+            "null",
+            "{}",
+            "\"mx.example\"",
+        ]),
+        one(&["\"2026-05-12T06:30:01.218004Z\"", "\"2026-05-12T06:30:02Z\"", "null", "\"no\"", "1778567401"]),
+        one(&["1778567401", "1778567401", "1778567401.5", "null", "-1", "99999999999999999999"]),
+        one(&["\"ip-31\"", "\"ip-32\"", "\"\"", "null", "\"\u{e9}\""]),
+        one(&[
+            r#"{"address":"203.0.113.31:41044"}"#,
+            r#"{"address":"203.0.113.31:41045"}"#,
+            r#"{"address":"203.0.113.31","protocol":null}"#,
+            r#"{"address":"[2001:db8::9]:41022"}"#,
+            r#"{"address":"2001:db8::9"}"#,
+            r#"{"address":"2001:db8::7"}"#,
+            r#"{"address":"somewhere"}"#,
+            "null",
+        ]),
+        one(&["\"ESMTP\"", "\"ESMTP\"", "\"lmtp\"", "null", "\"smtps\""]),
+        one(&[
+            "{}",
+            r#"{"tenant":"a","n":[1,{"b":null}],"type":"x"}"#,
+            "null",
+            "1.5",
+            r#"{"a.b":"response.code"}"#,
+            r#""\"""#,
+        ]),
+    );
+    let values = (values, any::<bool>());
+    let spoil = proptest::option::weighted(
+        0.3,
+        (any::<prop::sample::Index>(), proptest::sample::select(&b"\",{}[]: 0\\\xff\t"[..]), any::<bool>()),
+    );
+    let line = (values, spoil).prop_map(|((values, blanks), spoil)| {
+        let (kind, to, response, peer, time, timestamp, name, source, protocol, meta) = values;
+        let mut line = format!(
+            r#"{{"type":{kind},"id":"i1","sender":"n@example.com","recipient":{to},"size":1,"response":{response},"peer_address":{peer},"timestamp":{timestamp},"event_time":{time},"meta":{meta},"egress_source":{name},"source_address":{source},"delivery_protocol":{protocol}}}"#
+        );
+        if blanks && meta.len() > 10 {
+            line = line.replace(':', ": ");
+        }
+        let mut line = line.into_bytes();
+        if let Some((at, byte, insert)) = spoil {
+            let at = at.index(line.len());
+            line.splice(at..at + usize::from(!insert), [byte]);
+        }
+        line
+    });
+    proptest::collection::vec(line, 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn a_plain_line_is_the_attempt_that_the_whole_line_is(lines in lines()) {
+        plain_lines(&KUMOMTA, &lines);
+    }
+
+    #[test]
+    fn values_in_place_tell_what_a_whole_parser_tells(lines in lines()) {
+        let reader = |shapes| KumoReader {
+            stamper: Stamper::new(&Clock { zone: crate::record::stamp::Zone::Fixed(0), year: 2026 }),
+            scratch: Vec::new(),
+            peers: Memo::default(),
+            shapes,
+            source: Vec::new(),
+        };
+        let (mut fast, mut slow) = (reader(Shapes::new(wanted)), reader(Shapes::new(|_, _| Want::Whole)));
+        for bytes in &lines {
+            let mut found = [Vec::new(), Vec::new()];
+            for (reader, found) in [&mut fast, &mut slow].into_iter().zip(&mut found) {
+                reader.line(Line { bytes, offset: 0 }, &mut |_, record| found.push(format!("{record:?}")));
+            }
+            prop_assert_eq!(&found[0], &found[1], "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+}
+
+#[test]
+fn most_deliveries_are_plain() {
+    let line = |name: &str| {
+        let line = DOCUMENTED.lines().find(|line| line.contains("\"Delivery\"")).unwrap();
+        line.replace("outlook-com.olc.protection.outlook.com", name).into_bytes()
+    };
+    let lines = ["mx.example", "ours.example", "mx.example", "mx2.example"].map(line);
+    assert_eq!(plain_lines(&KUMOMTA, &lines), 4);
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::stamp::Zone;
-use crate::record::{guess, json::tests::shown};
+use crate::record::{guess, json::tests::shown, registry::tests::plain_lines};
 
 const DOCUMENTED: &str = include_str!("documented.csv");
 
@@ -229,4 +229,105 @@ proptest! {
         let outcome = ["delivered", "deferred", "bounced"][kind];
         prop_assert_eq!(read(&log), [format!("{time} - {ip} {vmta} n@example.com {rcpt} mx.outlook.com {ip} {outcome} {}", diag.replace('\n', " "))]);
     }
+}
+
+/// Rows, most of them plain, under a header in any order.
+fn log() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let one = |of: &'static [&'static str]| proptest::sample::select(of);
+    let row = (
+        one(&["d", "d", "d", "d", "t", "b", "rb", "r", "D"]),
+        one(&[
+            "2026-05-12 08:20:01+0200",
+            "2026-05-12 08:20:01+0200",
+            "2026-05-12 08:20:02+0200",
+            "1778567401",
+            "May 12 08:20:01",
+            "no",
+        ]),
+        one(&[
+            "mx.example (198.51.100.7)",
+            "mx.example (198.51.100.7)",
+            "ours.example (198.51.100.8)",
+            "mx (10.0.0.1)",
+            "mx.example.",
+            "198.51.100.7",
+            " mx.example  (2001:db8::7) ",
+            "a \"b\" (198.51.100.7)",
+            "",
+        ]),
+        one(&["198.51.100.7", "198.51.100.7", "", "198.51.100.9", "2001:db8::7", "10.0.0.1"]),
+        one(&["203.0.113.11", "203.0.113.12", "", "2001:db8::1", "none"]),
+        one(&["vmta-1", "vmta-2", "", "a,b", "a\"b"]),
+        one(&["smtp", "smtp", "SMTP", "", "file"]),
+        one(&["smtp;250 2.0.0 ok", "smtp;250 one, \"two\"", "", "smtp;250 over\nlines"]),
+        one(&["job", "", "\"", "a,b"]),
+        any::<bool>(),
+    );
+    let rows = proptest::collection::vec(row, 1..12);
+    let spoil = proptest::option::weighted(
+        0.5,
+        (any::<prop::sample::Index>(), proptest::sample::select(&b"\",\n\r\0a("[..]), any::<bool>()),
+    );
+    let names = NAMES.iter().map(|(name, _)| *name).chain([&b"jobId"[..]]).collect::<Vec<_>>();
+    (Just(names).prop_shuffle(), rows, spoil, any::<bool>()).prop_map(|(names, rows, spoil, has_header)| {
+        let mut log = names.join(&b","[..]);
+        log.push(b'\n');
+        if !has_header {
+            log.clear();
+        }
+        for (kind, time, mta, ip, source, vmta, dlv_type, diag, job, always) in rows {
+            let row: Vec<String> = names
+                .iter()
+                .map(|name| match *name {
+                    b"type" => kind,
+                    b"timeLogged" => time,
+                    b"rcpt" => "a@b",
+                    b"orig" => "n@example.com",
+                    b"dlvSourceIp" => source,
+                    b"vmta" => vmta,
+                    b"dsnMta" => mta,
+                    b"dlvDestinationIp" => ip,
+                    b"dsnDiag" => diag,
+                    b"dsnStatus" => "2.0.0 (success)",
+                    b"dlvType" => dlv_type,
+                    _ => job,
+                })
+                .map(|value| quoted(value, always))
+                .collect();
+            log.extend_from_slice(row.join(",").as_bytes());
+            log.push(b'\n');
+        }
+        if let Some((at, byte, insert)) = spoil {
+            let at = at.index(log.len());
+            log.splice(at..at + usize::from(!insert), [byte]);
+        }
+        log.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn a_plain_row_is_the_attempt_that_the_whole_row_is(lines in log()) {
+        plain_lines(&POWERMTA, &lines);
+    }
+}
+
+#[test]
+fn most_deliveries_are_plain() {
+    let mut lines = vec![DEFAULT_HEADER.to_vec()];
+    let plain = SAMPLE.replacen("t,", "d,", 1).replace("(no answer from host),,", "(success),smtp;250 ok,");
+    for (mta, ip) in [
+        ("mx.example (198.51.100.7)", "198.51.100.7"),
+        ("mx.example (198.51.100.7)", ""),
+        ("ours.example (198.51.100.7)", ""),
+    ] {
+        let mut fields: Vec<&str> = plain.split(',').collect();
+        (fields[9], fields[15]) = (mta, ip);
+        lines.push(fields.join(",").into_bytes());
+    }
+    assert_eq!(plain_lines(&POWERMTA, &lines), 3);
+    // Without the header nothing is certain.
+    assert_eq!(plain_lines(&POWERMTA, &lines[1..]), 0);
 }

@@ -81,3 +81,36 @@ fn real_logs_are_told() {
     }
     assert!(seen == 20 || !root.exists());
 }
+
+/// Asserts that a reader that looks for plain lines first tells the same as one that reads them all; how many were plain.
+pub(crate) fn plain_lines(format: &dyn Format, lines: &[Vec<u8>]) -> usize {
+    let clock = Clock { zone: super::super::stamp::Zone::Fixed(0), year: 2026 };
+    let (mut quick, mut whole) = (format.reader(&clock), format.reader(&clock));
+    let (mut sources, mut relays) = (std::collections::HashMap::new(), std::collections::HashMap::new());
+    let mut found = 0;
+    for (offset, bytes) in lines.iter().enumerate() {
+        let line = Line { bytes, offset: offset as u64 };
+        let mut read = Vec::new();
+        whole.line(line, &mut |at, record| read.push(format!("{at} {record:?}")));
+        if let Some(Plain { attempt, source, relay }) = quick.plain(bytes) {
+            assert_eq!(attempt.outcome, Outcome::Delivered);
+            // The same bytes tell the same.
+            let of_source = format!("{:?}", (attempt.host, attempt.source_name, attempt.source_ip));
+            let of_relay = format!("{:?}", (attempt.relay_host, attempt.relay_ip, attempt.relay_port));
+            assert_eq!(sources.entry(source.to_vec()).or_insert(of_source.clone()), &of_source);
+            assert_eq!(relays.entry(relay.to_vec()).or_insert(of_relay.clone()), &of_relay);
+            assert_eq!(read, [format!("{offset} {:?}", Record::Attempt(attempt))]);
+            found += 1;
+            continue;
+        }
+        let mut again = Vec::new();
+        quick.line(line, &mut |at, record| again.push(format!("{at} {record:?}")));
+        assert_eq!(again, read, "{}", String::from_utf8_lossy(bytes));
+    }
+    let mut rest = [Vec::new(), Vec::new()];
+    for (reader, rest) in [&mut quick, &mut whole].into_iter().zip(&mut rest) {
+        reader.finish(&mut |at, record| rest.push(format!("{at} {record:?}")));
+    }
+    assert_eq!(rest[0], rest[1]);
+    found
+}
