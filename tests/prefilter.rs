@@ -141,3 +141,63 @@ fn senders_are_found_where_they_are_asked_for() {
         }
     }
 }
+
+/// An accounting file with replies over several lines, a record that was cut, the same header again and, if so, another
+/// one behind it.
+fn accounting(has_another: bool) -> String {
+    const HEADER: &str =
+        "type,timeLogged,orig,rcpt,dsnStatus,dsnDiag,dsnMta,dlvType,dlvSourceIp,dlvDestinationIp,vmta";
+    let mut log = format!("{HEADER}\n");
+    for n in 0..3000 {
+        if n == 1500 {
+            let _ = writeln!(log, "{HEADER}");
+        }
+        if n == 2000 && has_another {
+            log.push_str("type,timeLogged,orig,rcpt,vmta,dlvSourceIp,dsnMta,dsnDiag\n");
+        }
+        let time = format!("2026-05-12 {:02}:{:02}:{:02}+0000", 8 + n / 1200, n / 20 % 60, n % 20 * 3);
+        let (host, ip) = match n % 4 {
+            0 => ("outlook-com.olc.protection.outlook.com", "52.101.8.1"),
+            1 => ("gmail-smtp-in.l.google.com", "142.250.27.27"),
+            2 => ("mx.example", "198.51.100.7"),
+            _ => ("contoso.mail.protection.outlook.com", "52.101.40.2"),
+        };
+        let (kind, diag) = match n % 9 {
+            0 => ("b", "\"smtp;550 5.7.1 Unfortunately, messages from [192.0.2.1]\nweren't sent, (S3140)\""),
+            1 => (
+                "t",
+                "\"smtp;451 4.7.650 The mail server \"\"x\"\" has been\nd,2026-05-12 08:00:00+0000,a,b,\nlimited\"",
+            ),
+            2 if n % 5 == 0 => ("t", "\"smtp;451 cut"),
+            _ => ("d", "\"smtp;250 2.6.0 queued, really\""),
+        };
+        let (vmta, source) = (format!("vmta-{}", n % 3), format!("192.0.2.{}", n % 3));
+        let _ = match has_another && n >= 2000 {
+            true => writeln!(
+                log,
+                "{kind},{time},n@example.com,a{n}@outlook.com,{vmta},{source},{host} ({ip}),{diag}"
+            ),
+            false => writeln!(
+                log,
+                "{kind},{time},n@example.com,a{n}@outlook.com,2.0.0 (x),{diag},{host} ({ip}),smtp,{source},{ip},{vmta}"
+            ),
+        };
+    }
+    log
+}
+
+#[test]
+fn a_file_that_begins_with_its_header_is_cut_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for has_another in [false, true] {
+        let path = folder.path().join("acct.csv");
+        fs::write(&path, accounting(has_another)).expect("written");
+        let inputs = [path];
+        let slow = summary(&inputs, Prefilter::Off, 8 << 20, 1);
+        assert!(slow.contains("\"other_attempts\""));
+        for (span, threads) in [(8 << 20, 2), (300, 3), (5000, 3), (70_000, 1), (70_000, 2)] {
+            let fast = summary(&inputs, Prefilter::Deliveries, span, threads);
+            assert!(fast == slow, "{has_another} {span}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use memchr::memmem;
 
 use crate::aggregate::Warning;
 use crate::record::stamp::{SILENCE, civil_from_days, parse};
-use crate::record::{Clock, Format, Naive, Stamper, Zone};
+use crate::record::{Clock, Format, Naive, Order, Stamper, Zone};
 use crate::source::{Chunk, ChunkSink, Chunks, FileSpan, Location, open_stream, spans};
 
 use super::options::Options;
@@ -22,6 +22,8 @@ use super::prepare::{HEAD, Prepared};
 pub const CLOCK_SEARCH: usize = 16 << 20;
 /// Enough of them.
 const CLOCK_SAMPLES: usize = 32;
+/// Where a file is to be cut up, a record begins within so many bytes.
+const CUT_SEARCH: usize = 64 << 10;
 const DAY: i64 = 86_400;
 /// Zones differ by multiples of this.
 const QUARTER: i64 = 900;
@@ -362,8 +364,19 @@ fn set_years(
     options: &Options,
     newest_of_set: Option<i64>,
 ) {
-    if input.plain_file().is_some() {
-        input.spans = spans(input.size, options.span);
+    if let Some(path) = input.plain_file() {
+        let spans = spans(input.size, options.span);
+        let cut = match input.format {
+            // A file that is followed goes on with the reader of its beginning.
+            Some(format) if format.order() == Order::Sequential && !options.follow => {
+                cut(path, format, &spans).unwrap_or_default()
+            }
+            _ => None,
+        };
+        (input.spans, input.first_line) = match cut {
+            Some((spans, first_line)) => (spans, Some(first_line)),
+            None => (spans, None),
+        };
     }
     let newest = evidence.modified.unwrap_or(options.now);
     let year = options.year.unwrap_or(year_of(newest));
@@ -415,6 +428,52 @@ fn set_years(
     }
     input.clock.year = years.first().copied().unwrap_or(last_year);
     input.span_years = years;
+}
+
+/// Moves the spans of a file to where records begin that need the file's first line alone; the line, too. `None` where
+/// there are none.
+fn cut(
+    path: &Path,
+    format: &dyn Format,
+    spans: &[FileSpan],
+) -> io::Result<Option<(Vec<FileSpan>, Box<[u8]>)>> {
+    let file = File::open(path)?;
+    let head = read_at(&file, 0, CUT_SEARCH)?;
+    let Some(end) = head.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+    let first = &head[..end];
+    let mut found: Vec<FileSpan> = Vec::new();
+    for span in spans {
+        let Some(last) = found.last_mut() else {
+            found.push(*span);
+            continue;
+        };
+        let from = span.start - 1;
+        let start = begins_behind(&read_at(&file, from, CUT_SEARCH)?, |line| format.begins(first, line));
+        match start.map(|start| from + start as u64).filter(|start| (last.end..span.end).contains(start)) {
+            Some(start) => {
+                last.end = start;
+                found.push(FileSpan { start, end: span.end });
+            }
+            None => last.end = span.end,
+        }
+        // Where it cannot be cut once, it is not to be cut at all.
+        if found.len() == 1 && span.end - span.start >= CUT_SEARCH as u64 {
+            return Ok(None);
+        }
+    }
+    Ok((found.len() > 1).then(|| (found, first.into())))
+}
+
+/// Where the first line begins, behind a line's end, that is one of those.
+fn begins_behind(bytes: &[u8], is_one: impl Fn(&[u8]) -> bool) -> Option<usize> {
+    let mut at = memchr::memchr(b'\n', bytes)? + 1;
+    loop {
+        let end = at + memchr::memchr(b'\n', &bytes[at..])?;
+        if is_one(&bytes[at..end]) {
+            return Some(at);
+        }
+        at = end + 1;
+    }
 }
 
 /// The first stamp in each span.

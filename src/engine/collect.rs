@@ -62,6 +62,8 @@ pub struct InputStats {
     pub parsed: u64,
     /// What the parser has to say of this log.
     pub notes: BTreeSet<&'static str>,
+    /// It was cut up, and has to be read in order.
+    pub is_lost: bool,
     /// Its attempts, whoever they went to.
     pub seen: Seen,
     /// Of the attempts, and of the lines at both ends.
@@ -85,6 +87,7 @@ impl InputStats {
         self.irrelevant += other.irrelevant;
         self.parsed += other.parsed;
         self.notes.extend(other.notes);
+        self.is_lost |= other.is_lost;
         self.seen.merge(other.seen);
         for (domain, count) in other.by_domain {
             *self.by_domain.entry(domain).or_default() += count;
@@ -728,6 +731,11 @@ impl<'w, 'e> Task<'w, 'e> {
         }
     }
 
+    /// Shows the reader of a part the first line of the file.
+    pub fn first_line(&mut self, bytes: &[u8]) {
+        self.reader.line(Line { bytes, offset: 0 }, &mut |_, _| {});
+    }
+
     /// Tells the line right before `offset`.
     pub fn line_before(&mut self, offset: u64, line: &[u8]) {
         self.scanner.line_before(offset, line);
@@ -755,6 +763,7 @@ impl<'w, 'e> Task<'w, 'e> {
                 worker.record(stats, *input, offset, b"", &record);
             }
         });
+        stats.is_lost = reader.is_lost();
         self.stats
     }
 

@@ -13,7 +13,7 @@ use tempfile::TempPath;
 
 use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
 use crate::record::{Attempt, Format, Order};
-use crate::source::{Chunks, Compression, Location, open_stream};
+use crate::source::{Chunks, Compression, Location, open_stream_with};
 
 use super::collect::{Aside, Context, InputStats, Suspended, Task, Worker};
 use super::feed::{Blamed, Feed};
@@ -71,6 +71,8 @@ pub struct Run {
     blaming: AtomicUsize,
     /// As the detection has said.
     is_disordered: AtomicBool,
+    /// What was cut up is read in order.
+    in_order: AtomicBool,
     senders: Mutex<Senders>,
     firsts: Firsts,
     /// By input, which of its lines are looked at, at least.
@@ -148,6 +150,7 @@ impl Run {
             can_begin_anew: !has_pipe,
             blaming: AtomicUsize::new(0),
             is_disordered: AtomicBool::new(false),
+            in_order: AtomicBool::new(false),
             options,
             told,
             senders: Mutex::new(Senders::new(inputs.len())),
@@ -175,7 +178,8 @@ impl Run {
     pub fn scan(&self, publish: bool) {
         loop {
             self.read_all(publish);
-            let is_whole = !self.begins_anew() && !self.leaves_out_copies() && self.is_enough();
+            let is_whole =
+                !self.begins_anew() && !self.is_lost() && !self.leaves_out_copies() && self.is_enough();
             if is_whole || self.stopped() {
                 break;
             }
@@ -201,6 +205,17 @@ impl Run {
         }
         self.asks_senders.fetch_or(self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES, Ordering::AcqRel);
         self.holds.fetch_or(self.is_disordered.load(Ordering::Relaxed), Ordering::AcqRel);
+        self.lock().sightings.clear();
+        self.forget(Blamed::default());
+        true
+    }
+
+    /// Whether an input was cut up that has to be read in order; if so, forgets what was counted.
+    fn is_lost(&self) -> bool {
+        let is_lost = self.lock().inputs.iter().any(|input| input.is_lost);
+        if !is_lost || self.stopped() || self.in_order.swap(true, Ordering::AcqRel) {
+            return false;
+        }
         self.lock().sightings.clear();
         self.forget(Blamed::default());
         true
@@ -277,7 +292,8 @@ impl Run {
             if input.format.is_none() || live {
                 continue;
             }
-            let parallel = input.format.is_some_and(|f| f.order() == Order::Any);
+            let is_cut = input.first_line.is_some() && !self.in_order.load(Ordering::Acquire);
+            let parallel = is_cut || input.format.is_some_and(|f| f.order() == Order::Any);
             if parallel && input.plain_file().is_some() {
                 pieces.extend((0..input.spans.len()).map(|span| Piece { input: index, span: Some(span) }));
             } else {
@@ -288,6 +304,11 @@ impl Run {
         // In the order of time, so that little is read ahead of what the detection can take.
         pieces.sort_by_key(start);
         self.frontier.begin(pieces.iter().map(start).collect());
+        // Where there are threads without a piece, they help a piece that is compressed: who searches waits for them.
+        let helpers = match self.options.threads.checked_sub(pieces.len()) {
+            None | Some(0) => 0,
+            Some(idle) => idle + 1,
+        };
         let next = AtomicUsize::new(0);
         let work = || {
             let mut worker = self.worker();
@@ -297,7 +318,7 @@ impl Run {
                 let Some(piece) = pieces.get(at).filter(|_| !self.stopped() && !self.breaks_off()) else {
                     break;
                 };
-                let (seen, result) = self.read(&mut worker, *piece, at);
+                let (seen, result) = self.read(&mut worker, *piece, at, helpers);
                 stats[piece.input].get_or_insert_default().merge(seen);
                 if let Err(error) = result {
                     self.warn(Warning {
@@ -471,8 +492,14 @@ impl Run {
         self.senders().before(inputs, message)
     }
 
-    /// `number`: of the piece, in this scan.
-    fn read(&self, worker: &mut Worker<'_>, piece: Piece, number: usize) -> (InputStats, io::Result<()>) {
+    /// `number`: of the piece, in this scan. `helpers`: other threads that may decode.
+    fn read(
+        &self,
+        worker: &mut Worker<'_>,
+        piece: Piece,
+        number: usize,
+        helpers: usize,
+    ) -> (InputStats, io::Result<()>) {
         let input = &self.inputs[piece.input];
         let Some(format) = input.format else { return (InputStats::default(), Ok(())) };
         let clock = input.clock_at(piece.span.unwrap_or(0));
@@ -487,6 +514,9 @@ impl Run {
             (Location::File(path), Some(span)) => {
                 let file = File::open(path)?;
                 let span = input.spans[span];
+                if let Some(line) = input.first_line.as_deref().filter(|_| span.start > 0) {
+                    task.first_line(line);
+                }
                 if let Some((end, line)) = span.line_before(&file)? {
                     task.line_before(end, &line);
                 }
@@ -494,7 +524,7 @@ impl Run {
             }
             (Location::File(path), None) => {
                 let done = Arc::clone(&self.done_bytes);
-                let (coding, stream) = open_stream(Counted { file: File::open(path)?, done })?;
+                let (coding, stream) = open_stream_with(Counted { file: File::open(path)?, done }, helpers)?;
                 // What a plain file holds behind its size at the start is the tail's.
                 let whole = if coding.is_plain() { input.size } else { u64::MAX };
                 self.read_stream(stream.take(whole), &mut task, number)

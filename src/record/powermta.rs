@@ -114,6 +114,10 @@ impl Format for PowerMta {
         Order::Sequential
     }
 
+    fn begins(&self, first: &[u8], line: &[u8]) -> bool {
+        Header::read(clean(first)).is_some_and(|header| header.begins(clean(line)))
+    }
+
     fn retells(&self) -> bool {
         true
     }
@@ -123,6 +127,7 @@ impl Format for PowerMta {
             times: Times { stamper: Stamper::new(clock), last: None },
             header: Header::read(DEFAULT_HEADER).unwrap_or_default(),
             seen: false,
+            is_lost: false,
             told: false,
             rows: Rows::default(),
             scratch: Vec::new(),
@@ -269,6 +274,8 @@ struct PowerReader {
     header: Header,
     /// Whether a header came; else it is the default one.
     seen: bool,
+    /// Whether another one came later.
+    is_lost: bool,
     /// Whether it was said that none came.
     told: bool,
     rows: Rows,
@@ -342,6 +349,10 @@ impl Reader for PowerReader {
         self.rows = rows;
     }
 
+    fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
     fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
         let mut rows = std::mem::take(&mut self.rows);
         rows.finish(|row| self.read(&row, out));
@@ -357,6 +368,7 @@ impl PowerReader {
         match self.row(row) {
             Record::Irrelevant => {
                 if let Some(header) = Header::read(row.bytes) {
+                    self.is_lost |= self.seen && header != self.header;
                     self.header = header;
                     self.seen = true;
                 } else if !self.seen && in_another_order(row.bytes) {

@@ -46,6 +46,12 @@ pub trait Format: Sync {
     }
     /// Whether the file may be cut up.
     fn order(&self) -> Order;
+    /// Where lines do not stand alone: whether a record begins with `line`, whatever came before, in a file whose first
+    /// line is `first`. There the file may be cut up, if each reader is shown that first line first.
+    fn begins(&self, first: &[u8], line: &[u8]) -> bool {
+        let _ = (first, line);
+        false
+    }
     /// A reader for one input, or one stretch of it.
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send>;
     /// The stamp of a line as it stands there; the engine infers zone and year from it.
@@ -139,6 +145,11 @@ pub trait Reader {
     /// Hands each record that the line completes to `out`, with the offset of the line that holds the result. A line
     /// without a call is irrelevant, or waits for its other half.
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>));
+    /// Whether there was something that the stretches behind this one would have to know of: what was cut up is to be read
+    /// in order.
+    fn is_lost(&self) -> bool {
+        false
+    }
     /// At the end of the input: what still waited.
     fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
         let _ = out;

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 
+use super::ahead::{ahead, in_steps};
+use super::members::decode_members;
 use super::utf16::{ByteOrder, Utf16};
 
 /// How a file is compressed; `name` is the value of `compression` in the contract.
@@ -97,12 +99,27 @@ fn read_full(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// The decoded stream of `reader`, which stands at its first byte.
-pub fn open_stream(mut reader: impl Read + Send + 'static) -> io::Result<(Coding, Box<dyn Read + Send>)> {
+pub fn open_stream(reader: impl Read + Send + 'static) -> io::Result<(Coding, Box<dyn Read + Send>)> {
+    open_stream_with(reader, 0)
+}
+
+/// The same, decoded by other threads than the caller's, at most so many.
+pub fn open_stream_with(
+    mut reader: impl Read + Send + 'static,
+    threads: usize,
+) -> io::Result<(Coding, Box<dyn Read + Send>)> {
     let mut magic = [0; 6];
     let got = read_full(&mut reader, &mut magic)?;
     let compression = Compression::of(&magic[..got]);
     let whole = io::Cursor::new(magic[..got].to_vec()).chain(reader);
-    let mut text = decoder(compression, whole)?;
+    let mut text: Box<dyn Read + Send> = match compression {
+        Compression::None => Box::new(whole),
+        _ if threads == 0 => in_steps(decoder(compression, whole)?),
+        _ => match decode_members(compression, Box::new(whole), threads)? {
+            (true, text) => text,
+            (false, text) => ahead(text),
+        },
+    };
     let mut mark = [0; 4];
     let got = read_full(&mut text, &mut mark)?;
     let order = ByteOrder::of(&mark[..got]);
@@ -114,7 +131,10 @@ pub fn open_stream(mut reader: impl Read + Send + 'static) -> io::Result<(Coding
     Ok((Coding { compression, is_utf16: order.is_some() }, text))
 }
 
-fn decoder(compression: Compression, reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+pub(super) fn decoder<'r>(
+    compression: Compression,
+    reader: impl Read + Send + 'r,
+) -> io::Result<Box<dyn Read + Send + 'r>> {
     Ok(match compression {
         Compression::None => Box::new(reader),
         Compression::Gzip => {
