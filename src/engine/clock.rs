@@ -464,14 +464,18 @@ fn cut(
     Ok((found.len() > 1).then(|| (found, first.into())))
 }
 
-/// Where the first line begins, behind a line's end, that is one of those.
+/// Where the first line begins, behind a line's end, that is one of those, as the line before it is: that one ended what
+/// was open, and left nothing open.
 fn begins_behind(bytes: &[u8], is_one: impl Fn(&[u8]) -> bool) -> Option<usize> {
     let mut at = memchr::memchr(b'\n', bytes)? + 1;
+    let mut was_one = false;
     loop {
         let end = at + memchr::memchr(b'\n', &bytes[at..])?;
-        if is_one(&bytes[at..end]) {
+        let is_one = is_one(&bytes[at..end]);
+        if is_one && was_one {
             return Some(at);
         }
+        was_one = is_one;
         at = end + 1;
     }
 }

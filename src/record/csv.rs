@@ -22,8 +22,11 @@ pub(crate) struct Fields<'a> {
     line: &'a [u8],
     /// Where the next field begins; behind the end: there is none.
     at: usize,
-    /// Commas among the eight bytes from `window` on, those behind `at`: of each the highest bit is set.
-    window: usize,
+    /// The line, and what is left of it.
+    words: &'a [[u8; 8]],
+    tail: [u8; 8],
+    /// The commas of a word, those that are not behind yet: of each the highest bit is set.
+    word: usize,
     commas: u64,
 }
 
@@ -39,9 +42,20 @@ fn commas(bytes: [u8; 8]) -> u64 {
 impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn of(line: &'a [u8]) -> Self {
-        let mut fields = Self { line, at: 0, window: 0, commas: 0 };
+        let (words, rest) = line.as_chunks();
+        let mut tail = [0; 8];
+        tail[..rest.len()].copy_from_slice(rest);
+        let mut fields = Self { line, at: 0, words, tail, word: 0, commas: 0 };
         fields.go_to(0);
         fields
+    }
+
+    #[inline]
+    fn commas_of(&self, word: usize) -> Option<u64> {
+        match self.words.get(word) {
+            Some(word) => Some(commas(*word)),
+            None => (word == self.words.len()).then(|| commas(self.tail)),
+        }
     }
 
     /// Whether the quotes of all fields that are left close.
@@ -53,18 +67,18 @@ impl<'a> Fields<'a> {
     #[inline]
     fn go_to(&mut self, at: usize) {
         self.at = at;
-        self.window = at;
-        self.commas = self.line.get(at..).map_or(0, first_commas);
+        self.word = at / 8;
+        self.commas = self.commas_of(self.word).unwrap_or(0) & (u64::MAX << (at % 8 * 8));
     }
 
     /// The first comma at or behind `at`.
     #[inline(always)]
     fn comma(&mut self) -> Option<usize> {
         while self.commas == 0 {
-            self.window += 8;
-            self.commas = first_commas(self.line.get(self.window..)?);
+            self.word += 1;
+            self.commas = self.commas_of(self.word)?;
         }
-        let comma = self.window + self.commas.trailing_zeros() as usize / 8;
+        let comma = self.word * 8 + self.commas.trailing_zeros() as usize / 8;
         self.commas &= self.commas - 1;
         Some(comma)
     }
@@ -88,19 +102,6 @@ impl<'a> Fields<'a> {
             self.go_to(self.at + at);
             self.at = self.comma().map_or(usize::MAX, |comma| comma + 1);
             return Field { text: &rest[1..at], doubled, open: false };
-        }
-    }
-}
-
-/// Those of the first eight bytes.
-#[inline]
-fn first_commas(text: &[u8]) -> u64 {
-    match text.first_chunk() {
-        Some(bytes) => commas(*bytes),
-        None => {
-            let mut bytes = [0; 8];
-            bytes[..text.len()].copy_from_slice(text);
-            commas(bytes)
         }
     }
 }

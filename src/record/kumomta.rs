@@ -78,6 +78,8 @@ impl Format for KumoMta {
         })
     }
 
+    /// Without a literal to look for: a line that is broken is to be told, whatever it lacks. Receptions are told by how they
+    /// begin.
     fn order(&self) -> Order {
         Order::Any
     }

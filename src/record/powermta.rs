@@ -109,7 +109,7 @@ impl Format for PowerMta {
         if own * 2 <= lines { 0.0 } else { own as f32 / lines as f32 }
     }
 
-    /// The header must be seen.
+    /// The header must be seen, and each row: nearly all are attempts, and quotes may go on over lines.
     fn order(&self) -> Order {
         Order::Sequential
     }

@@ -44,6 +44,7 @@ impl Format for Service {
         true
     }
 
+    /// Without a literal to look for: an event may lie on any number of lines.
     fn order(&self) -> Order {
         Order::Sequential
     }

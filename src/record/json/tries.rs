@@ -32,6 +32,7 @@ impl Format for Tries {
         share(head, self.is_own)
     }
 
+    /// Without a literal to look for: nearly every line is a try, and one that is broken is to be told, whatever it lacks.
     fn order(&self) -> Order {
         Order::Any
     }
