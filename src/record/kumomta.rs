@@ -12,19 +12,18 @@
 //!
 //! `queue` may be rolled up and `site` names a set of hosts: neither tells domain or relay.
 
-use std::borrow::Cow;
-use std::net::IpAddr;
-
-use memchr::{memchr, memrchr};
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
-use super::json::{self, Kind, Places, Scalar, Shapes, Want};
+use super::json::{self, Kind, Scalar, Shapes};
 use super::registry::{Format, Line, Order, Plain, Reader};
 use super::stamp::{Clock, Naive, Stamper};
-use super::text::{host_name, is_here, parse_ip, parse_v4};
+use super::text::is_here;
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time};
 use crate::memo::Memo;
+
+mod event;
+mod plain;
+
+use event::{Event, Peer, Response, address, bare_ip};
+use plain::{Found, PLACES, PeerParts, Place, wanted};
 
 const MTA: Mta = Mta("kumomta");
 
@@ -104,120 +103,6 @@ impl Format for KumoMta {
     }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Event<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Scalar<'a>,
-    #[serde(borrow)]
-    id: Scalar<'a>,
-    #[serde(borrow)]
-    sender: Scalar<'a>,
-    #[serde(borrow)]
-    recipient: Recipients<'a>,
-    #[serde(borrow)]
-    response: Option<Response<'a>>,
-    #[serde(borrow)]
-    peer_address: Option<Peer<'a>>,
-    #[serde(borrow)]
-    event_time: Scalar<'a>,
-    #[serde(borrow)]
-    timestamp: Scalar<'a>,
-    #[serde(borrow)]
-    egress_source: Scalar<'a>,
-    #[serde(borrow)]
-    source_address: Option<Source<'a>>,
-    #[serde(borrow)]
-    delivery_protocol: Scalar<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Response<'a> {
-    #[serde(borrow)]
-    code: Scalar<'a>,
-    enhanced_code: Option<Code>,
-    #[serde(borrow)]
-    content: Scalar<'a>,
-}
-
-#[derive(Deserialize)]
-struct Code {
-    class: u8,
-    subject: u16,
-    detail: u16,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Peer<'a> {
-    #[serde(borrow)]
-    name: Scalar<'a>,
-    #[serde(borrow)]
-    addr: Scalar<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Source<'a> {
-    #[serde(borrow)]
-    address: Scalar<'a>,
-}
-
-/// One address, or the list of a transaction.
-#[derive(Default)]
-enum Recipients<'a> {
-    #[default]
-    None,
-    One(Cow<'a, str>),
-    Many(Vec<Cow<'a, str>>),
-}
-
-impl<'a> Recipients<'a> {
-    fn all(&self) -> &[Cow<'a, str>] {
-        match self {
-            Self::None => &[],
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Recipients<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Recipients<'de>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an address or a list of them")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Recipients::One(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Recipients::One(Cow::Owned(text.to_owned())))
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Recipients::None)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-                let mut many = Vec::new();
-                while let Some(item) = items.next_element::<Scalar<'de>>()? {
-                    if let Scalar::Text(text) = item {
-                        many.push(text);
-                    }
-                }
-                Ok(Recipients::Many(many))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Recipients::None)
-            }
-        }
-        deserializer.deserialize_any(OneOrMany)
-    }
-}
-
 /// Not into a mailbox, over LMTP, or whatever a script does.
 fn is_smtp(protocol: &Scalar<'_>) -> bool {
     const SMTP: &[u8] = b"SMTP";
@@ -226,182 +111,6 @@ fn is_smtp(protocol: &Scalar<'_>) -> bool {
 
 fn time(event_time: &Scalar<'_>, timestamp: &Scalar<'_>, stamper: &mut Stamper) -> Option<Time> {
     json::time(event_time, stamper).or_else(|| json::time(timestamp, stamper))
-}
-
-/// The values that are read of a plain line, in the order of [`PATHS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Type,
-    Id,
-    Sender,
-    Recipient,
-    Response,
-    Code,
-    Content,
-    Enhanced,
-    Class,
-    Subject,
-    Detail,
-    Peer,
-    PeerName,
-    PeerAddr,
-    EventTime,
-    Timestamp,
-    EgressSource,
-    Source,
-    SourceAddress,
-    Protocol,
-}
-
-const PLACES: usize = 20;
-const PATHS: [(&str, Place); PLACES] = [
-    ("type", Place::Type),
-    ("id", Place::Id),
-    ("sender", Place::Sender),
-    ("recipient", Place::Recipient),
-    ("response", Place::Response),
-    ("response.code", Place::Code),
-    ("response.content", Place::Content),
-    ("response.enhanced_code", Place::Enhanced),
-    ("response.enhanced_code.class", Place::Class),
-    ("response.enhanced_code.subject", Place::Subject),
-    ("response.enhanced_code.detail", Place::Detail),
-    ("peer_address", Place::Peer),
-    ("peer_address.name", Place::PeerName),
-    ("peer_address.addr", Place::PeerAddr),
-    ("event_time", Place::EventTime),
-    ("timestamp", Place::Timestamp),
-    ("egress_source", Place::EgressSource),
-    ("source_address", Place::Source),
-    ("source_address.address", Place::SourceAddress),
-    ("delivery_protocol", Place::Protocol),
-];
-
-/// Where [`Event`] is read otherwise, or is none, the line is for the whole parser.
-fn wanted(path: &str, kind: Kind) -> Want {
-    let Some((_, place)) = PATHS.iter().find(|(known, _)| *known == path) else { return Want::Nothing };
-    let fits = match place {
-        Place::Response | Place::Enhanced | Place::Peer | Place::Source => {
-            matches!(kind, Kind::Object | Kind::Null)
-        }
-        Place::Class | Place::Subject | Place::Detail => kind == Kind::Whole,
-        Place::Recipient => kind == Kind::Text,
-        _ => true,
-    };
-    if fits { Want::At(*place as usize) } else { Want::Whole }
-}
-
-/// The values of a plain line.
-struct Found<'l, 'v> {
-    line: &'l str,
-    values: &'v Places<PLACES>,
-}
-
-impl<'l> Found<'l, '_> {
-    fn scalar(&self, place: Place) -> Scalar<'l> {
-        match &self.values[place as usize] {
-            Some((Kind::Text, range)) => Scalar::Text(Cow::Borrowed(&self.line[range.clone()])),
-            Some((Kind::Whole, range)) => {
-                Scalar::Number(json::whole(&self.line.as_bytes()[range.clone()]) as f64)
-            }
-            _ => Scalar::Missing,
-        }
-    }
-
-    fn number(&self, place: Place) -> Option<u16> {
-        let (_, range) = self.values[place as usize].as_ref()?;
-        u16::try_from(json::whole(&self.line.as_bytes()[range.clone()])).ok()
-    }
-
-    fn is_object(&self, place: Place) -> bool {
-        matches!(self.values[place as usize], Some((Kind::Object, _)))
-    }
-
-    /// A text; empty where there is none.
-    fn text(&self, place: Place) -> &'l [u8] {
-        match &self.values[place as usize] {
-            Some((Kind::Text, range)) => &self.line.as_bytes()[range.clone()],
-            _ => b"",
-        }
-    }
-
-    /// From the peer's name, which stands first, to its address.
-    fn peer_text(&self) -> Option<&'l [u8]> {
-        match [Place::PeerName, Place::PeerAddr].map(|place| self.values[place as usize].as_ref()) {
-            [Some((Kind::Text, name)), Some((Kind::Text, addr))] => {
-                self.line.as_bytes().get(name.start..addr.end)
-            }
-            _ => None,
-        }
-    }
-
-    /// `None` also for a hop inside the own network.
-    fn peer_parts(&self) -> Option<PeerParts> {
-        let peer = self.peer()?;
-        let ip = peer.ip().filter(|ip| !is_here(*ip))?;
-        Some(PeerParts { host: peer.host()?.len(), ip })
-    }
-
-    fn peer(&self) -> Option<Peer<'l>> {
-        let peer = || Peer { name: self.scalar(Place::PeerName), addr: self.scalar(Place::PeerAddr) };
-        self.is_object(Place::Peer).then(peer)
-    }
-
-    /// `None` where it is broken.
-    fn response(&self) -> Option<Option<Response<'l>>> {
-        if !self.is_object(Place::Response) {
-            return Some(None);
-        }
-        let enhanced_code = match self.is_object(Place::Enhanced) {
-            true => Some(Code {
-                class: u8::try_from(self.number(Place::Class)?).ok()?,
-                subject: self.number(Place::Subject)?,
-                detail: self.number(Place::Detail)?,
-            }),
-            false => None,
-        };
-        let (code, content) = (self.scalar(Place::Code), self.scalar(Place::Content));
-        Some(Some(Response { code, enhanced_code, content }))
-    }
-
-    /// What a whole parser would make of the line; `None` where it is broken.
-    fn event(&self) -> Option<Event<'l>> {
-        let source = || Source { address: self.scalar(Place::SourceAddress) };
-        Some(Event {
-            kind: self.scalar(Place::Type),
-            id: self.scalar(Place::Id),
-            sender: self.scalar(Place::Sender),
-            recipient: match self.scalar(Place::Recipient) {
-                Scalar::Text(one) => Recipients::One(one),
-                _ => Recipients::None,
-            },
-            response: self.response()?,
-            peer_address: self.peer(),
-            event_time: self.scalar(Place::EventTime),
-            timestamp: self.scalar(Place::Timestamp),
-            egress_source: self.scalar(Place::EgressSource),
-            source_address: self.is_object(Place::Source).then(source),
-            delivery_protocol: self.scalar(Place::Protocol),
-        })
-    }
-}
-
-impl Peer<'_> {
-    fn ip(&self) -> Option<IpAddr> {
-        bare_ip(self.addr.bytes()?)
-    }
-
-    fn host(&self) -> Option<&[u8]> {
-        host_name(self.name.bytes()?)
-    }
-}
-
-/// What the text from a peer's name to its address is made of.
-#[derive(Clone, Copy, Debug)]
-struct PeerParts {
-    /// Bytes of the name, from the start.
-    host: usize,
-    ip: IpAddr,
 }
 
 struct KumoReader {
@@ -579,26 +288,6 @@ impl KumoReader {
             out(if came_back { Record::Retold(attempt) } else { Record::Attempt(attempt) });
         }
     }
-}
-
-/// The address in `192.0.2.1:41022`, `[2001:db8::1]:41022`, or an address without port, and its text.
-fn address(text: &[u8]) -> Option<(&[u8], IpAddr)> {
-    if let Some(inner) = text.strip_prefix(b"[") {
-        let inner = &inner[..memchr(b']', inner)?];
-        return Some((inner, parse_ip(inner)?));
-    }
-    let last_colon = memrchr(b':', text);
-    let before_port = &text[..last_colon.unwrap_or(text.len())];
-    // Nearly always. Of an IPv6 address this is not all.
-    if let Some(ip) = parse_v4(before_port) {
-        return Some((before_port, IpAddr::V4(ip)));
-    }
-    let whole = parse_ip(text).map(|ip| (text, ip));
-    whole.or_else(|| Some((before_port, parse_ip(before_port)?)))
-}
-
-fn bare_ip(text: &[u8]) -> Option<IpAddr> {
-    address(text).map(|(_, ip)| ip)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
 use super::csv::{Field, Fields, Row, Rows, unquote};
 use super::registry::{Format, Line, Order, Plain, Reader, Seen, whole_lines};
@@ -25,6 +25,10 @@ use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, syslog};
 use crate::memo::Memo;
+
+mod header;
+
+use header::{COLUMNS, Column, DEFAULT_HEADER, Header, TYPES, whole_stamp};
 
 const MTA: Mta = Mta("powermta");
 
@@ -34,44 +38,6 @@ pub(crate) static POWERMTA: PowerMta = PowerMta;
 const SAMPLE: &str = "t,2026-05-12 08:20:40+0200,2026-05-12 08:00:00+0200,news+1@example.com,d@hotmail.com,,delayed,\
     4.4.1 (no answer from host),,,no-answer-from-host,smtp,app1.example.com (10.1.1.1),smtp,203.0.113.11,,\
     \"ENHANCEDSTATUSCODES,PIPELINING,8BITMIME,SMTPUTF8,SIZE,STARTTLS\",20112,vmta-1,job-501,,hotmail.com/vmta-1,pool-a";
-
-const DEFAULT_HEADER: &[u8] = b"type,timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,\
-    bounceCat,srcType,srcMta,dlvType,dlvSourceIp,dlvDestinationIp,dlvEsmtpAvailable,dlvSize,vmta,jobId,envId,queue,\
-    vmtaPool";
-
-/// The columns that are read, in the order of [`NAMES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
-    Type,
-    TimeLogged,
-    Rcpt,
-    Orig,
-    DlvSourceIp,
-    Vmta,
-    DsnMta,
-    DlvDestinationIp,
-    DsnDiag,
-    DsnStatus,
-    DlvType,
-}
-
-const COLUMNS: usize = 11;
-const NAMES: [(&[u8], Column); COLUMNS] = [
-    (b"type", Column::Type),
-    (b"timeLogged", Column::TimeLogged),
-    (b"rcpt", Column::Rcpt),
-    (b"orig", Column::Orig),
-    (b"dlvSourceIp", Column::DlvSourceIp),
-    (b"vmta", Column::Vmta),
-    (b"dsnMta", Column::DsnMta),
-    (b"dlvDestinationIp", Column::DlvDestinationIp),
-    (b"dsnDiag", Column::DsnDiag),
-    (b"dsnStatus", Column::DsnStatus),
-    (b"dlvType", Column::DlvType),
-];
-
-/// All types of records, to tell the format by.
-const TYPES: [&[u8]; 9] = [b"d", b"t", b"b", b"r", b"rb", b"rs", b"tq", b"f", b"p"];
 
 /// For the user, of a file that begins with a record.
 const ASSUMED: &str = "has no header line: its columns are taken to be in PowerMTA's default order (give the file from \
@@ -170,12 +136,6 @@ fn clean(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
 
-/// A field that is a stamp with its year, and nothing else.
-fn whole_stamp(field: Field<'_>) -> Option<Naive> {
-    let (naive, end) = stamp::parse(field.text)?;
-    (end == field.text.len() && naive.year.is_some()).then_some(naive)
-}
-
 /// Whether a line without its header is one of PowerMTA's, in whatever order its columns are.
 fn looks_like_row(line: &[u8]) -> bool {
     let (mut count, mut kind, mut time, mut mark) = (0, false, false, false);
@@ -199,52 +159,6 @@ fn looks_like_row(line: &[u8]) -> bool {
 fn in_another_order(row: &[u8]) -> bool {
     let first = Fields::of(row).next().map_or(&[][..], |field| field.text);
     !TYPES.contains(&first) && looks_like_row(row)
-}
-
-/// Which field holds what.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Header {
-    /// By index of the field.
-    roles: Vec<Option<Column>>,
-}
-
-impl Header {
-    /// Reads a header; `None` where it is none.
-    fn read(line: &[u8]) -> Option<Self> {
-        // Cheap, for it is asked for each line that is no attempt.
-        memmem::find(line, b"timeLogged")?;
-        let mut roles: Vec<Option<Column>> = Fields::of(line)
-            .map(|field| {
-                let name = field.text.trim_ascii();
-                NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, column)| *column)
-            })
-            .collect();
-        let has = |column| roles.contains(&Some(column));
-        if !has(Column::Type) || !has(Column::TimeLogged) {
-            return None;
-        }
-        while roles.last() == Some(&None) {
-            roles.pop();
-        }
-        Some(Self { roles })
-    }
-
-    /// Whether a record of this order begins with the line. What goes on in the first column has the same fields behind
-    /// it, but one quote more.
-    fn begins(&self, line: &[u8]) -> bool {
-        if memchr_iter(b'"', line).count() % 2 == 1 {
-            return false;
-        }
-        let (mut known, mut timed) = (false, false);
-        for (role, field) in self.roles.iter().zip(Fields::of(line)) {
-            match role {
-                Some(Column::Type) => known = TYPES.contains(&field.text),
-                Some(Column::TimeLogged) => timed = whole_stamp(field).is_some(),
-                _ => {}
-            }
-        }
-        known && timed
-    }
 }
 
 /// The times of rows, many of which are logged in the same second.

@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{json::tests::shown, registry::tests::plain_lines};
+use crate::record::{json::Want, json::tests::shown, registry::tests::plain_lines};
 
 const DOCUMENTED: &str = include_str!("documented.jsonl");
 

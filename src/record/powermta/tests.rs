@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::header::NAMES;
 use super::*;
 use crate::record::stamp::Zone;
 use crate::record::{guess, json::tests::shown, registry::tests::plain_lines};
