@@ -374,7 +374,7 @@ fn set_years(
             _ => None,
         };
         (input.spans, input.first_line) = match cut {
-            Some((spans, first_line)) => (spans, Some(first_line)),
+            Some(Cut { spans, first_line }) => (spans, Some(first_line)),
             None => (spans, None),
         };
     }
@@ -430,13 +430,15 @@ fn set_years(
     input.span_years = years;
 }
 
-/// Moves the spans of a file to where records begin that need the file's first line alone; the line, too. `None` where
-/// there are none.
-fn cut(
-    path: &Path,
-    format: &dyn Format,
-    spans: &[FileSpan],
-) -> io::Result<Option<(Vec<FileSpan>, Box<[u8]>)>> {
+/// How a file is cut up whose lines do not stand alone.
+struct Cut {
+    spans: Vec<FileSpan>,
+    /// To be shown to the reader of each span.
+    first_line: Box<[u8]>,
+}
+
+/// Moves the spans of a file to where records begin that need its first line alone. `None` where there are none.
+fn cut(path: &Path, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Option<Cut>> {
     let file = File::open(path)?;
     let head = read_at(&file, 0, CUT_SEARCH)?;
     let Some(end) = head.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
@@ -461,7 +463,7 @@ fn cut(
             return Ok(None);
         }
     }
-    Ok((found.len() > 1).then(|| (found, first.into())))
+    Ok((found.len() > 1).then(|| Cut { spans: found, first_line: first.into() }))
 }
 
 /// Where the first line begins, behind a line's end, that is one of those, as the line before it is: that one ended what

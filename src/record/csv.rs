@@ -139,7 +139,8 @@ pub(crate) fn unquote<const N: usize>(
     let mut spans = [const { None }; N];
     for (field, span) in fields.iter().zip(&mut spans) {
         let Some(Field { text, doubled, .. }) = *field else { continue };
-        if !doubled && !(broken && memchr(b'\n', text).is_some()) {
+        let differs = doubled || (broken && memchr(b'\n', text).is_some());
+        if !differs {
             continue;
         }
         let start = scratch.len();
