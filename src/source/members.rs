@@ -17,6 +17,8 @@ const BATCH: usize = 128 << 10;
 const MOST_PART: usize = 4 << 20;
 /// Decoded bytes of a batch, at most.
 const MOST_TEXT: usize = 8 << 20;
+/// Threads that decode, at most: more are faster than who reads.
+const MOST_LANES: usize = 4;
 /// Read at once.
 const READ: usize = 256 << 10;
 
@@ -251,7 +253,8 @@ struct Members {
     sent: usize,
     taken: usize,
     /// Buffers to be used again.
-    spare: Vec<Vec<u8>>,
+    batches: Vec<Vec<u8>>,
+    texts: Vec<Vec<u8>>,
     text: Vec<u8>,
     at: usize,
     rest: Option<Box<dyn Read + Send>>,
@@ -266,7 +269,7 @@ pub fn decode_members(
 ) -> io::Result<(bool, Box<dyn Read + Send>)> {
     let mut cutter = Cutter::new(compression, reader);
     let lanes = match compression {
-        Compression::Gzip | Compression::Zstd if cutter.part(0).is_some() => threads,
+        Compression::Gzip | Compression::Zstd if cutter.part(0).is_some() => threads.min(MOST_LANES),
         _ => 0,
     };
     let lanes: Vec<Lane> = (0..lanes).map_while(|_| Lane::new(compression)).collect();
@@ -280,7 +283,8 @@ pub fn decode_members(
         lanes,
         sent: 0,
         taken: 0,
-        spare: Vec::new(),
+        batches: Vec::new(),
+        texts: Vec::new(),
         text: Vec::new(),
         at: 0,
         rest: None,
@@ -291,10 +295,10 @@ pub fn decode_members(
 impl Members {
     /// Gives each lane something to do.
     fn send(&mut self) {
-        let Self { cutter: Some(cutter), lanes, sent, taken, spare, .. } = self else { return };
+        let Self { cutter: Some(cutter), lanes, sent, taken, batches, texts, .. } = self else { return };
         while *sent - *taken < lanes.len() {
-            let Some(batch) = cutter.next(spare.pop().unwrap_or_default()) else { return };
-            let job = Job { batch, text: spare.pop().unwrap_or_default() };
+            let Some(batch) = cutter.next(batches.pop().unwrap_or_default()) else { return };
+            let job = Job { batch, text: texts.pop().unwrap_or_default() };
             // A lane that is gone is noticed when its result is missed.
             let _ = lanes[*sent % lanes.len()].jobs.send(job);
             *sent += 1;
@@ -343,7 +347,8 @@ impl Read for Members {
             let Done { batch, text } = self.take()?;
             match text {
                 Some(text) => {
-                    self.spare.extend([batch, std::mem::replace(&mut self.text, text)]);
+                    self.batches.push(batch);
+                    self.texts.push(std::mem::replace(&mut self.text, text));
                     self.at = 0;
                     self.send();
                 }
