@@ -114,11 +114,10 @@ pub fn open_stream_with(
     let whole = io::Cursor::new(magic[..got].to_vec()).chain(reader);
     let mut text: Box<dyn Read + Send> = match compression {
         Compression::None => Box::new(whole),
-        _ if threads == 0 => in_steps(decoder(compression, whole)?),
         _ => match decode_members(compression, Box::new(whole), threads)? {
             (true, text) => text,
-            // Two files on two threads should take as long as one.
-            (false, text) if compression == Compression::Gzip => in_steps(text),
+            // Of gzip, two files on two threads should take as long as one.
+            (false, text) if threads == 0 || compression == Compression::Gzip => in_steps(text),
             (false, text) => ahead(text),
         },
     };

@@ -9,6 +9,7 @@ use std::io::{self, Cursor, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use super::ahead::in_steps;
 use super::decode::{Compression, decoder};
 
 /// Compressed bytes of a batch, at least, where there are so many.
@@ -248,7 +249,9 @@ struct Members {
     compression: Compression,
     /// `None` once the ordinary decoder goes on, or nothing is left.
     cutter: Option<Cutter>,
+    /// Without any, who reads decodes: the same batches, so that a damaged file gives the same text.
     lanes: Vec<Lane>,
+    own: Option<Job>,
     /// Batches that were handed to lanes in turn, and those that were taken back.
     sent: usize,
     taken: usize,
@@ -268,19 +271,17 @@ pub fn decode_members(
     threads: usize,
 ) -> io::Result<(bool, Box<dyn Read + Send>)> {
     let mut cutter = Cutter::new(compression, reader);
-    let lanes = match compression {
-        Compression::Gzip | Compression::Zstd if cutter.part(0).is_some() => threads.min(MOST_LANES),
-        _ => 0,
-    };
-    let lanes: Vec<Lane> = (0..lanes).map_while(|_| Lane::new(compression)).collect();
-    if lanes.is_empty() {
+    let is_of_parts =
+        matches!(compression, Compression::Gzip | Compression::Zstd) && cutter.part(0).is_some();
+    if !is_of_parts {
         let rest = cutter.rest(Vec::new()).unwrap_or_else(|| Box::new(io::empty()));
         return Ok((false, decoder(compression, rest)?));
     }
     let members = Members {
         compression,
         cutter: Some(cutter),
-        lanes,
+        lanes: (0..threads.min(MOST_LANES)).map_while(|_| Lane::new(compression)).collect(),
+        own: None,
         sent: 0,
         taken: 0,
         batches: Vec::new(),
@@ -295,20 +296,28 @@ pub fn decode_members(
 impl Members {
     /// Gives each lane something to do.
     fn send(&mut self) {
-        let Self { cutter: Some(cutter), lanes, sent, taken, batches, texts, .. } = self else { return };
-        while *sent - *taken < lanes.len() {
+        let Self { cutter: Some(cutter), lanes, own, sent, taken, batches, texts, .. } = self else { return };
+        while *sent - *taken < lanes.len().max(1) {
             let Some(batch) = cutter.next(batches.pop().unwrap_or_default()) else { return };
             let job = Job { batch, text: texts.pop().unwrap_or_default() };
-            // A lane that is gone is noticed when its result is missed.
-            let _ = lanes[*sent % lanes.len()].jobs.send(job);
+            match sent.checked_rem(lanes.len()) {
+                // A lane that is gone is noticed when its result is missed.
+                Some(lane) => drop(lanes[lane].jobs.send(job)),
+                None => *own = Some(job),
+            }
             *sent += 1;
         }
     }
 
     fn take(&mut self) -> io::Result<Done> {
-        let lane = &self.lanes[self.taken % self.lanes.len()];
+        let lane = self.taken.checked_rem(self.lanes.len());
         self.taken += 1;
-        lane.done.recv().map_err(|_| io::Error::other("the decoder stopped"))
+        if let Some(Job { batch, text }) = self.own.take() {
+            let text = decode(self.compression, &batch, text);
+            return Ok(Done { batch, text });
+        }
+        let done = lane.and_then(|lane| self.lanes[lane].done.recv().ok());
+        done.ok_or_else(|| io::Error::other("the decoder stopped"))
     }
 
     /// Goes on with the ordinary decoder, behind what has been handed out.
@@ -317,7 +326,7 @@ impl Members {
             before.extend_from_slice(&self.take()?.batch);
         }
         if let Some(rest) = self.cutter.take().and_then(|cutter| cutter.rest(before)) {
-            self.rest = Some(decoder(self.compression, rest)?);
+            self.rest = Some(in_steps(decoder(self.compression, rest)?));
         }
         Ok(())
     }
@@ -433,7 +442,7 @@ mod tests {
         let text = text(60_000);
         for (compression, file) in [(Compression::Gzip, bgzf(&text)), (Compression::Zstd, frames(&text))] {
             assert_eq!(in_order(compression, &file).0.len(), text.len());
-            for threads in [1, 2, 5] {
+            for threads in [0, 1, 2, 5] {
                 let (is_cut, found) = in_parallel(compression, &file, threads);
                 assert!(is_cut && found == (text.clone(), None), "{compression:?}");
             }
@@ -484,6 +493,7 @@ mod tests {
             }
             file.extend_from_slice(behind);
             let (_, found) = in_parallel(compression, &file, threads);
+            prop_assert!(found == in_parallel(compression, &file, 0).1, "the threads change what is read");
             let expected = in_order(compression, &file);
             prop_assert_eq!(&found.1, &expected.1);
             let is_damaged = damage.is_some() && expected.1.is_some();
