@@ -48,15 +48,15 @@ fn many() -> Snapshot {
 }
 
 fn lines() -> LineList {
-    let few = fake::lines().lines;
+    let few = fake::log_lines();
     let lines = (0..LINES)
         .map(|i| {
             let mut line = few[3 + i as usize % 30].clone();
-            line.offset = 9_000_000_000 - i as u64 * 400;
+            line.offset = 4_000_000_000 - i as u64 * 400;
             line
         })
         .collect();
-    LineList { total: 10_000_000, lines, complete: true }
+    LineList::of(lines)
 }
 
 fn press(state: &mut State, keys: &str, snapshot: &Snapshot, lines: &LineList) {

@@ -10,7 +10,7 @@ use crate::record::{Answer, Outcome, Time};
 use crate::text::escape_controls;
 
 use super::run::Run;
-use super::visit::{Found, Lessons, visit};
+use super::visit::{Found, Lessons, Wanted, visit};
 
 /// One attempt, normalised; fields and their order are the contract's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -51,7 +51,8 @@ pub fn events<E>(
 ) -> Result<Vec<(String, io::Error)>, E> {
     let lessons = Lessons::of(run);
     let mut failed = None;
-    let errors = visit(run, &lessons, &run.options.filter, all, &mut |found| match each(Event::of(found)) {
+    let wanted = Wanted { filter: &run.options.filter, all, senders: true };
+    let errors = visit(run, &lessons, wanted, &mut |found| match each(Event::of(found)) {
         Ok(()) => true,
         Err(error) => {
             failed = Some(error);

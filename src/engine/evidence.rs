@@ -15,7 +15,7 @@ use super::clock::answered_at;
 use super::events::Event;
 use super::run::Run;
 use super::summary::Detected;
-use super::visit::{Found, Lessons, visit};
+use super::visit::{Found, Lessons, Wanted, visit};
 
 /// Of more events only the newest are told.
 const EVENTS: usize = 50;
@@ -112,7 +112,8 @@ pub fn evidence(run: &Run, filter: &Filter, ip: IpAddr) -> Evidence {
             .into_iter()
             .any(|patterns| !patterns.is_empty());
     let mut look = SecondLook::of(&summary.onsets);
-    let errors = visit(run, &Lessons::of(run), &filter, !filters_others, &mut |found| {
+    let wanted = Wanted { all: !filters_others, ..Wanted::lines(&filter) };
+    let errors = visit(run, &Lessons::of(run), wanted, &mut |found| {
         look.take(found);
         true
     });

@@ -1,8 +1,6 @@
 //! A running engine, as the screen and `tail` see it: snapshots out, filter in, lines on demand. Nothing here blocks
 //! who asks.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -12,46 +10,17 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use crate::aggregate::{Filter, Snapshot};
-use crate::record::{Outcome, Time};
-use crate::text::escape_controls;
 
 use super::evidence::{Evidence, evidence};
 use super::follow::follow;
+use super::lines::{Hunt, LineList, Lister, WantedLines};
 use super::options::Options;
 use super::run::Run;
 use super::summary::Detected;
-use super::visit::{Found, Lessons, visit};
+use super::visit::{Lessons, Wanted, visit};
 
-/// The newest lines that a search keeps.
-const MOST_LINES: usize = 10_000;
 /// Between two snapshots while something changes.
 const PUBLISH: Duration = Duration::from_millis(100);
-
-/// One raw line behind a number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    pub time: Option<Time>,
-    pub path: Arc<str>,
-    /// Where the line begins, in the decompressed stream.
-    pub offset: u64,
-    /// The line's bytes without its end, as logged (hostile: clean before drawing).
-    pub text: Box<[u8]>,
-    pub source: Option<String>,
-    pub domain: Option<String>,
-    pub datacenter: Option<String>,
-    pub reply_id: String,
-    pub is_refusal: bool,
-}
-
-/// The newest lines behind a filter, newest first.
-#[derive(Clone, Debug, Default)]
-pub struct LineList {
-    /// How many lines match in all.
-    pub total: u64,
-    pub lines: Vec<LogLine>,
-    /// The search has seen everything.
-    pub complete: bool,
-}
 
 /// Takes lines, without their ends.
 pub type EachLine = Box<dyn FnMut(Option<&[u8]>) -> bool + Send>;
@@ -66,9 +35,7 @@ struct Shared {
     snapshot: ArcSwap<Snapshot>,
     filter: Mutex<(Filter, u64)>,
     filter_changes: AtomicU64,
-    lines: ArcSwap<LineList>,
-    /// Number of the newest search; an older one ends.
-    search: AtomicU64,
+    lister: Lister,
     /// Nothing more will be read.
     ended: AtomicBool,
     /// And the last snapshot tells it all.
@@ -90,8 +57,7 @@ impl Session {
             snapshot: ArcSwap::default(),
             filter: Mutex::new((filter, 0)),
             filter_changes: AtomicU64::new(0),
-            lines: ArcSwap::default(),
-            search: AtomicU64::new(0),
+            lister: Lister::default(),
             ended: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         });
@@ -99,6 +65,9 @@ impl Session {
         thread::spawn(move || {
             let run = reader.run.get_or_init(|| Run::new(options, true));
             run.live.store(following, Ordering::Release);
+            reader.lister.look_at_files(run);
+            let lines = Arc::clone(&reader);
+            thread::spawn(move || lines.lister.serve(lines.run.wait()));
             if reader.stopped.load(Ordering::Acquire) {
                 run.stop();
             }
@@ -129,15 +98,38 @@ impl Session {
 
     /// Begins to look for the lines behind a filter, in the background; an earlier search ends.
     pub fn find_lines(&self, filter: Filter) {
-        let number = self.shared.search.fetch_add(1, Ordering::AcqRel) + 1;
-        self.shared.lines.store(Arc::default());
-        let shared = Arc::clone(&self.shared);
-        thread::spawn(move || shared.search(&filter, number));
+        let number = self.shared.lister.begin();
+        self.in_background(move |lister, run| lister.search(run, filter, number));
     }
 
-    /// What the last search has found so far.
+    /// Ends the search, and forgets what it found.
+    pub fn forget_lines(&self) {
+        self.shared.lister.begin();
+    }
+
+    /// What the last search has found so far, and what was read of it.
     pub fn lines(&self) -> Arc<LineList> {
-        self.shared.lines.load_full()
+        self.shared.lister.list()
+    }
+
+    /// Asks for lines of the list to be read, in the background.
+    pub fn read_lines(&self, wanted: WantedLines) {
+        self.shared.lister.ask(wanted);
+    }
+
+    /// Begins to look for a text in the lines of the list, in the background; an earlier search for one ends. `None`:
+    /// nothing else.
+    pub fn hunt(&self, hunt: Option<Hunt>) {
+        let number = self.shared.lister.begin_hunt();
+        if let Some(hunt) = hunt {
+            self.in_background(move |lister, run| lister.hunt(run, &hunt, number));
+        }
+    }
+
+    fn in_background(&self, work: impl FnOnce(&Lister, &Run) + Send + 'static) {
+        let shared = Arc::clone(&self.shared);
+        // The inputs may not be open yet.
+        thread::spawn(move || work(&shared.lister, shared.run.wait()));
     }
 
     /// Hands every line behind a filter to `each`, in the background and in the order of the inputs, until it returns
@@ -146,7 +138,7 @@ impl Session {
         let shared = Arc::clone(&self.shared);
         thread::spawn(move || {
             if let Some(run) = shared.run.get() {
-                visit(run, &Lessons::of(run), &filter, false, &mut |found| each(Some(found.line)));
+                visit(run, &Lessons::of(run), Wanted::lines(&filter), &mut |found| each(Some(found.line)));
             }
             each(None);
         });
@@ -172,7 +164,7 @@ impl Session {
         if let Some(run) = self.shared.run.get() {
             run.stop();
         }
-        self.shared.search.fetch_add(1, Ordering::AcqRel);
+        self.shared.lister.end();
     }
 }
 
@@ -226,83 +218,9 @@ impl Shared {
                 self.snapshot.store(Arc::new(snapshot));
                 due = Instant::now() + begun.elapsed() * 4;
             }
+            self.lister.look_at_files(run);
             self.finished.store(ended, Ordering::Release);
             thread::sleep(PUBLISH);
         }
-    }
-
-    fn search(&self, filter: &Filter, number: u64) {
-        let Some(run) = self.run.get() else { return };
-        let lessons = Lessons::of(run);
-        let current = || self.search.load(Ordering::Acquire) == number;
-        let mut newest: BinaryHeap<Reverse<Ordered>> = BinaryHeap::new();
-        let mut total = 0;
-        let mut published = Instant::now();
-        visit(run, &lessons, filter, false, &mut |found| {
-            total += 1;
-            newest.push(Reverse(Ordered::of(found, total)));
-            if newest.len() > MOST_LINES {
-                newest.pop();
-            }
-            if published.elapsed() > 2 * PUBLISH {
-                published = Instant::now();
-                self.show(&newest, total, false);
-            }
-            current()
-        });
-        if current() {
-            self.show(&newest, total, true);
-        }
-    }
-
-    fn show(&self, newest: &BinaryHeap<Reverse<Ordered>>, total: u64, complete: bool) {
-        let mut lines: Vec<&Ordered> = newest.iter().map(|Reverse(line)| line).collect();
-        lines.sort_by(|a, b| b.cmp(a));
-        let lines = lines.into_iter().map(|o| o.line.clone()).collect();
-        self.lines.store(Arc::new(LineList { total, lines, complete }));
-    }
-}
-
-/// Lines by time; of one second the later read is the newer.
-struct Ordered {
-    key: (Option<Time>, u64),
-    line: LogLine,
-}
-
-impl Ordered {
-    fn of(found: &Found<'_>, number: u64) -> Self {
-        let tag = found.judged.host_tag.map(escape_controls);
-        let line = LogLine {
-            time: found.attempt.time,
-            path: Arc::clone(&found.input.name),
-            offset: found.offset,
-            text: found.line.into(),
-            source: found
-                .source_ip
-                .map(|ip| ip.to_string())
-                .or(found.attempt.source_name.map(escape_controls)),
-            domain: found.recipient_domain.clone(),
-            datacenter: tag.or_else(|| found.datacenter.forest.clone()),
-            reply_id: found.judged.verdict.id.to_string(),
-            is_refusal: found.attempt.outcome != Outcome::Delivered,
-        };
-        Self { key: (line.time, number), line }
-    }
-}
-
-impl PartialEq for Ordered {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-impl Eq for Ordered {}
-impl PartialOrd for Ordered {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Ordered {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
     }
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use crate::aggregate::{Filter, Learned, SourceKey, reply_names};
 use crate::attribute::{SourceEvidence, known_as};
 use crate::microsoft::{self, Datacenter, Platform, is_public};
-use crate::record::{Answer, Attempt, Line, Reader, Record, domain_of};
+use crate::record::{Answer, Attempt, Clock, Format, Line, Reader, Record, domain_of};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 use crate::text::lower;
@@ -17,7 +17,6 @@ use crate::text::lower;
 use super::collect::source_key;
 use super::judge::{Judged, answering_host, judge, judge_reply};
 use super::look_back::scanner;
-use super::options::Prefilter;
 use super::prepare::Prepared;
 use super::run::Run;
 use super::senders::{Recent, message};
@@ -47,6 +46,8 @@ impl Lessons {
 pub struct Found<'a> {
     pub input: &'a Prepared,
     pub offset: u64,
+    /// Which record of its line, from 0 on.
+    pub nth: usize,
     /// The line, without its end; of a record over many lines the reply.
     pub line: &'a [u8],
     pub attempt: &'a Attempt<'a>,
@@ -60,37 +61,51 @@ pub struct Found<'a> {
     pub datacenter: Datacenter,
 }
 
-/// Shows every attempt that the filter holds to `each`, until it returns false. `all`: other providers' too.
+/// Which attempts are shown.
+#[derive(Clone, Copy)]
+pub struct Wanted<'f> {
+    pub filter: &'f Filter,
+    /// Other providers' too.
+    pub all: bool,
+    /// The sender is to be told, which may stand on an earlier line.
+    pub senders: bool,
+}
+
+impl<'f> Wanted<'f> {
+    /// Microsoft's that the filter holds, the sender only where it asks for that.
+    pub fn lines(filter: &'f Filter) -> Self {
+        Self { filter, all: false, senders: !filter.sender_domain.is_empty() }
+    }
+}
+
+/// Before the first record.
+const NOWHERE: (u64, usize) = (u64::MAX, 0);
+
+/// Called with an attempt; whether to go on.
+pub type Each<'e> = dyn FnMut(&Found<'_>) -> bool + 'e;
+
+/// Shows every attempt that is wanted to `each`, until it returns false.
 pub fn visit(
     run: &Run,
     lessons: &Lessons,
-    filter: &Filter,
-    all: bool,
-    each: &mut dyn FnMut(&Found<'_>) -> bool,
+    wanted: Wanted<'_>,
+    each: &mut Each<'_>,
 ) -> Vec<(String, io::Error)> {
     let mut errors = Vec::new();
     let mut go_on = true;
     for (index, input) in run.inputs.iter().enumerate() {
-        let (Some(format), true) = (input.format, go_on) else { continue };
-        let place = lessons.by_age.iter().position(|i| *i == index).unwrap_or(0);
-        let mut visitor = Visitor {
-            look: Look {
-                run,
-                lessons,
-                filter,
-                all,
-                input,
-                index,
-                before: &lessons.by_age[..place],
-                recent: Recent::new(run.inputs.len()),
-            },
-            scanner: scanner(format, run.options.prefilter.max(Prefilter::Messages)),
-            reader: format.reader(&input.clock_at(0)),
-            each,
-            go_on: true,
+        let (Location::File(path), Some(format), true) = (&input.location, input.format, go_on) else {
+            continue;
         };
-        let result = visitor.read(&input.location);
-        go_on = visitor.go_on;
+        let mut eyes = Eyes::new(run, lessons, wanted, index, format, &input.clock_at(0));
+        let result = (|| {
+            let (_, stream) = open_stream(File::open(path)?)?;
+            let mut visitor = Visitor { eyes: &mut eyes, each, go_on: true };
+            Chunks::new(stream).run(&mut visitor)?;
+            go_on = visitor.go_on;
+            eyes.finish(each);
+            Ok(())
+        })();
         if let Err(error) = result {
             errors.push((input.name.to_string(), error));
         }
@@ -98,40 +113,95 @@ pub fn visit(
     errors
 }
 
-struct Visitor<'v> {
+/// Reads an input, or a stretch of it, in order.
+pub struct Eyes<'v> {
     look: Look<'v>,
     scanner: Scanner,
     reader: Box<dyn Reader + Send>,
-    each: &'v mut dyn FnMut(&Found<'_>) -> bool,
-    go_on: bool,
 }
 
-impl Visitor<'_> {
-    fn read(&mut self, location: &Location) -> io::Result<()> {
-        let Location::File(path) = location else { return Ok(()) };
-        let (_, stream) = open_stream(File::open(path)?)?;
-        Chunks::new(stream).run(self)?;
-        let Self { look, reader, each, .. } = self;
-        reader.finish(&mut |offset, record| {
-            look.at(offset, b"", &record, *each);
-        });
-        Ok(())
+impl<'v> Eyes<'v> {
+    pub fn new(
+        run: &'v Run,
+        lessons: &'v Lessons,
+        wanted: Wanted<'v>,
+        index: usize,
+        format: &dyn Format,
+        clock: &Clock,
+    ) -> Self {
+        let place = lessons.by_age.iter().position(|i| *i == index).unwrap_or(0);
+        Self {
+            look: Look {
+                run,
+                lessons,
+                wanted,
+                input: &run.inputs[index],
+                index,
+                is_prepared: true,
+                before: &lessons.by_age[..place],
+                recent: Recent::new(run.inputs.len()),
+                last: NOWHERE,
+            },
+            scanner: scanner(format, run.options.prefilter.or_messages(wanted.senders)),
+            reader: format.reader(clock),
+        }
     }
-}
 
-impl ChunkSink for Visitor<'_> {
-    fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
-        let Self { look, scanner, reader, each, go_on } = self;
+    /// The bytes are those of another file than the one that was counted: nothing is known of them.
+    pub fn of_other_file(mut self) -> Self {
+        self.look.is_prepared = false;
+        self
+    }
+
+    /// Tells the line that stands right before `offset`.
+    pub fn line_before(&mut self, offset: u64, line: &[u8]) {
+        self.scanner.line_before(offset, line);
+    }
+
+    /// Whether to go on.
+    pub fn chunk(&mut self, chunk: Chunk<'_>, each: &mut Each<'_>) -> bool {
+        let Self { look, scanner, reader } = self;
+        let mut go_on = true;
         scanner.scan(chunk, |offset, bytes| {
-            if *go_on {
+            if go_on {
                 reader.line(Line { bytes, offset }, &mut |at, record| {
                     // A record over many lines may have begun before this one.
                     let line = if at < offset { b"" } else { bytes };
-                    *go_on &= look.at(at, line, &record, *each);
+                    go_on &= look.at(at, line, &record, each);
                 });
             }
         });
-        *go_on && !look.run.stopped()
+        go_on && !look.run.stopped()
+    }
+
+    /// One line, without its end.
+    pub fn line(&mut self, line: Line<'_>, each: &mut Each<'_>) {
+        let Self { look, reader, .. } = self;
+        look.last = NOWHERE;
+        reader.line(line, &mut |at, record| {
+            look.at(at, line.bytes, &record, each);
+        });
+    }
+
+    /// At the end of the input: what still waited.
+    pub fn finish(&mut self, each: &mut Each<'_>) {
+        let Self { look, reader, .. } = self;
+        reader.finish(&mut |offset, record| {
+            look.at(offset, b"", &record, each);
+        });
+    }
+}
+
+struct Visitor<'v, 'r, 'e> {
+    eyes: &'v mut Eyes<'r>,
+    each: &'v mut Each<'e>,
+    go_on: bool,
+}
+
+impl ChunkSink for Visitor<'_, '_, '_> {
+    fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
+        self.go_on = self.eyes.chunk(chunk, self.each);
+        self.go_on
     }
 
     fn oversized(&mut self, _: u64, _: &[u8]) {}
@@ -140,35 +210,37 @@ impl ChunkSink for Visitor<'_> {
 struct Look<'v> {
     run: &'v Run,
     lessons: &'v Lessons,
-    filter: &'v Filter,
-    all: bool,
+    wanted: Wanted<'v>,
     input: &'v Prepared,
     index: usize,
+    /// The file is the one that was counted.
+    is_prepared: bool,
     /// The inputs that were written before this one.
     before: &'v [usize],
     /// Messages whose sender stands on a line of its own.
     recent: Recent,
+    /// Where the record before stands, and which one of its line it was.
+    last: (u64, usize),
 }
 
 impl Look<'_> {
     /// Whether to go on.
-    fn at(
-        &mut self,
-        offset: u64,
-        line: &[u8],
-        record: &Record<'_>,
-        each: &mut dyn FnMut(&Found<'_>) -> bool,
-    ) -> bool {
+    fn at(&mut self, offset: u64, line: &[u8], record: &Record<'_>, each: &mut Each<'_>) -> bool {
+        let nth = if self.last.0 == offset { self.last.1 + 1 } else { 0 };
+        self.last = (offset, nth);
         let attempt = match record {
             Record::Attempt(attempt) => attempt,
             Record::Retold(attempt) if !self.run.is_told(attempt) => attempt,
             Record::Queued { host, queue_id, sender } => {
-                self.recent.add(message(*host, queue_id), sender);
+                if self.wanted.senders {
+                    self.recent.add(message(*host, queue_id), sender);
+                }
                 return true;
             }
             _ => return true,
         };
-        if !self.filter.holds_time(attempt.time) || self.run.leaves_out(self.index, offset) {
+        let is_copy = || self.is_prepared && self.run.leaves_out(self.index, offset);
+        if !self.wanted.filter.holds_time(attempt.time) || is_copy() {
             return true;
         }
         let recipient_domain = attempt.recipient_domain().map(lower);
@@ -180,7 +252,7 @@ impl Look<'_> {
             }
             Some(_) => true,
         };
-        if !is_microsoft && !self.all {
+        if !is_microsoft && !self.wanted.all {
             return true;
         }
         let judged = match judged {
@@ -189,10 +261,11 @@ impl Look<'_> {
         };
         let key = source_key(attempt, &self.run.options.source_map);
         let (source_ip, source_evidence) = self.source(&key, judged.quoted);
-        let sender_domain = self.sender_domain(attempt);
+        let sender_domain = if self.wanted.senders { self.sender_domain(attempt) } else { None };
         let found = Found {
             input: self.input,
             offset,
+            nth,
             line: match attempt.answer {
                 Answer::Text(reply) if line.is_empty() => reply,
                 _ => line,
@@ -236,18 +309,21 @@ impl Look<'_> {
     }
 
     fn holds(&self, found: &Found<'_>, key: &SourceKey) -> bool {
-        let filter = self.filter;
-        let known = self.lessons.learned.address(&key.identity()).map(|ip| ip.to_string());
-        let quoted = found.judged.quoted.map(|ip| ip.to_string());
-        let [name, front] = key.name.as_deref().map_or([None; 2], known_as);
-        let sources = [known.as_deref(), name, front, key.host.as_deref()];
+        let filter = self.wanted.filter;
+        let is_from = || {
+            let known = self.lessons.learned.address(&key.identity()).map(|ip| ip.to_string());
+            let quoted = found.judged.quoted.map(|ip| ip.to_string());
+            let [name, front] = key.name.as_deref().map_or([None; 2], known_as);
+            let sources = [known.as_deref(), name, front, key.host.as_deref()];
+            // As in the tables: what it is known as, or what Microsoft calls it.
+            filter.source.matches(sources.into_iter().flatten())
+                || quoted.is_some_and(|ip| filter.source.matches([ip.as_str()].into_iter()))
+        };
         let tag = found.judged.host_tag.map(|tag| String::from_utf8_lossy(tag));
         let datacenter = &found.datacenter;
         let places = [tag.as_deref(), datacenter.site.as_deref(), datacenter.forest.as_deref()];
         let verdict = &found.judged.verdict;
-        // As in the tables: what it is known as, or what Microsoft calls it.
-        (filter.source.matches(sources.into_iter().flatten())
-            || quoted.is_some_and(|ip| filter.source.matches([ip.as_str()].into_iter())))
+        (filter.source.is_empty() || is_from())
             && filter.domain.matches(found.recipient_domain.as_deref().into_iter())
             && filter.sender_domain.matches(found.sender_domain.as_deref().into_iter())
             && filter.datacenter.matches(places.into_iter().flatten())

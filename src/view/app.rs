@@ -28,7 +28,7 @@ use super::text;
 use super::theme::ThemeName;
 use super::update::{Effect, Export, Message, update};
 use crate::aggregate::{Filter, Snapshot};
-use crate::engine::{EachLine, Evidence, LineList, Session, TakeEvidence};
+use crate::engine::{EachLine, Evidence, Hunt, LineList, Session, TakeEvidence, WantedLines};
 
 /// Writes this snapshot, which is the one on the screen; gives the file's name, or what is wrong and what to do.
 pub type ExportFn = dyn Fn(&Export, &Snapshot) -> Result<String, String>;
@@ -52,8 +52,14 @@ pub trait Feed {
     fn snapshot(&self) -> Arc<Snapshot>;
     fn set_filter(&self, filter: Filter);
     fn find_lines(&self, filter: Filter);
-    /// What the last search has found so far; the same `Arc` as long as there is nothing new.
+    /// Nothing of the last search is needed any more.
+    fn forget_lines(&self);
+    /// What the last search has found so far, and what was read of it; the same `Arc` as long as there is nothing new.
     fn lines(&self) -> Arc<LineList>;
+    /// Asks for lines of the list to be read.
+    fn read_lines(&self, wanted: WantedLines);
+    /// Looks for a text in the list from now on, and for none before.
+    fn hunt(&self, hunt: Option<Hunt>);
     /// All lines behind a filter, one by one, in the background; `None` at the end.
     fn each_line(&self, filter: Filter, each: EachLine);
     /// What is known of a sending address, in the background.
@@ -73,8 +79,20 @@ impl Feed for Session {
         self.find_lines(filter);
     }
 
+    fn forget_lines(&self) {
+        self.forget_lines();
+    }
+
     fn lines(&self) -> Arc<LineList> {
         self.lines()
+    }
+
+    fn read_lines(&self, wanted: WantedLines) {
+        self.read_lines(wanted);
+    }
+
+    fn hunt(&self, hunt: Option<Hunt>) {
+        self.hunt(hunt);
     }
 
     fn each_line(&self, filter: Filter, each: EachLine) {
@@ -133,7 +151,8 @@ impl Default for ViewOptions {
 
 /// Between two frames: 30 a second at the most.
 const FRAME: Duration = Duration::from_millis(33);
-/// How often new data is looked for: while much is expected, while following, and else.
+/// How often new data is looked for: while the screen lacks lines, while much is expected, while following, and else.
+const SOON: Duration = Duration::from_millis(8);
 const BUSY: Duration = Duration::from_millis(50);
 const LIVE: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_millis(300);
@@ -226,6 +245,8 @@ struct App<'a> {
     /// On the screen; another than the newest while frozen.
     shown: Arc<Snapshot>,
     lines: Arc<LineList>,
+    /// Another one while frozen.
+    newest_lines: Arc<LineList>,
     quit: bool,
     dirty: bool,
     /// When the last filter was set that no snapshot has answered.
@@ -258,6 +279,7 @@ impl<'a> App<'a> {
             state,
             shown: session.snapshot(),
             lines: session.lines(),
+            newest_lines: session.lines(),
             quit: false,
             dirty: true,
             asked: None,
@@ -300,6 +322,9 @@ impl<'a> App<'a> {
     /// How long to wait for keys before new data is looked for.
     fn tick(&self) -> Duration {
         let progress = self.shown.progress;
+        if self.state.lacks_lines(&self.lines) {
+            return SOON;
+        }
         let searching = self.state.view() == View::Lines && !self.lines.complete;
         let asked = self.asked.is_some_and(|at| at.elapsed() < ANSWER);
         if !progress.complete || searching || asked {
@@ -329,11 +354,11 @@ impl<'a> App<'a> {
             }
         }
         let lines = self.session.lines();
-        let is_same = Arc::ptr_eq(&lines, &self.lines)
-            || lines.lines.is_empty() && self.lines.lines.is_empty() && lines.complete == self.lines.complete;
-        // Frozen or not, what was asked for comes.
-        if !is_same && (!self.state.frozen || !self.lines.complete) {
-            self.lines = lines;
+        if !Arc::ptr_eq(&lines, &self.newest_lines) {
+            self.newest_lines = Arc::clone(&lines);
+            // Frozen or not, what was asked for comes.
+            let is_held = self.state.frozen && self.lines.complete;
+            self.lines = if is_held { Arc::new(lines.as_of(&self.lines)) } else { lines };
             self.feed(Message::Data)?;
         }
         Ok(())
@@ -368,6 +393,12 @@ impl<'a> App<'a> {
                 self.lines = Arc::default();
                 self.session.find_lines(filter);
             }
+            Effect::ForgetLines => {
+                self.lines = Arc::default();
+                self.session.forget_lines();
+            }
+            Effect::ReadLines(wanted) => self.session.read_lines(wanted),
+            Effect::Hunt(hunt) => self.session.hunt(hunt),
             Effect::Copy(content) => {
                 let mut end = content.len().min(MOST_COPIED);
                 while !content.is_char_boundary(end) {

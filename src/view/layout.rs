@@ -1,6 +1,6 @@
 //! Where everything stands: pure functions of the state, asked by drawing and by the mouse.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use super::state::{Face, Focus, Menu, State};
 use super::text;
@@ -201,6 +201,33 @@ pub(super) fn inside(area: Rect) -> Rect {
         area.width.saturating_sub(2),
         area.height.saturating_sub(2),
     )
+}
+
+/// How many raw lines are seen at once.
+pub(super) fn line_rows(state: &State) -> usize {
+    usize::from(sub(state).body.height.saturating_sub(2))
+}
+
+/// Whether a place is on the scroll bar of the raw lines, which is their right border.
+pub(super) fn is_on_bar(body: Rect, at: Position) -> bool {
+    let inner = inside(body);
+    at.x == inner.right() && (inner.top()..inner.bottom()).contains(&at.y)
+}
+
+/// Where the scroll bar's mark stands for a row of so many.
+pub(super) fn bar_at(body: Rect, row: usize, count: usize) -> Position {
+    let inner = inside(body);
+    let last = usize::from(inner.height.saturating_sub(1));
+    let down = (row as u128 * last as u128).checked_div(count.saturating_sub(1) as u128).unwrap_or(0);
+    Position::new(inner.right(), inner.y + down.min(last as u128) as u16)
+}
+
+/// The row of so many that a line of the scroll bar stands for; its ends are those of the list.
+pub(super) fn row_of_bar(body: Rect, y: u16, count: usize) -> usize {
+    let inner = inside(body);
+    let (at, last) = (y.saturating_sub(inner.y), inner.height.saturating_sub(1));
+    let row = u128::from(at.min(last)) * count.saturating_sub(1) as u128;
+    row.div_ceil(u128::from(last.max(1))) as usize
 }
 
 /// Where the cells of a table stand: inside the frame, a blank left and right.

@@ -10,6 +10,7 @@ use super::guide::Guide;
 use super::heat;
 use super::keys::{Action, Keymap, View};
 use super::layout;
+use super::line_view::LineView;
 use super::query::Words;
 use super::text;
 use super::theme::ThemeName;
@@ -298,19 +299,7 @@ pub struct State {
     pub tab: Tab,
     pub tables: [List; 4],
     pub blocks: List,
-    pub lines: List,
-    /// What the lines view lists.
-    pub lines_of: String,
-    pub lines_filter: Filter,
-    /// Older lines than the newest are listed: up to which second, page by page.
-    pub lines_until: Vec<i64>,
-    /// How many lines there are with the newest ones, where older ones are listed.
-    pub lines_total: u64,
-    /// Coming from older lines, the last one is selected once all are there.
-    pub lines_from_below: bool,
-    /// Cells that the lines view is scrolled to the right.
-    pub across: usize,
-    pub search: String,
+    pub lines: LineView,
     /// The filters of the command line.
     pub base: Filter,
     pub crumbs: Vec<Crumb>,
@@ -356,14 +345,7 @@ impl State {
             tab: Tab::default(),
             tables: Default::default(),
             blocks: List::default(),
-            lines: List::default(),
-            lines_of: String::new(),
-            lines_filter: Filter::default(),
-            lines_until: Vec::new(),
-            lines_total: 0,
-            lines_from_below: false,
-            across: 0,
-            search: String::new(),
+            lines: LineView::default(),
             base: Filter::default(),
             crumbs: Vec::new(),
             prompt: None,
@@ -460,6 +442,11 @@ impl State {
         of_block().or_else(most)
     }
 
+    /// Whether lines are seen, or searched for, that are not there yet.
+    pub fn lacks_lines(&self, lines: &LineList) -> bool {
+        matches!(self.view(), View::Lines | View::Line) && self.lines.waits(lines, layout::line_rows(self))
+    }
+
     /// Keeps the scroll of the text in view within what drawing found to be its end.
     pub fn settle(&mut self, end: usize) {
         if let Some(screen) = self.screens.last_mut() {
@@ -510,24 +497,14 @@ impl State {
         }
         locate(list, |i| Row::of(tab, snapshot, i).map(Row::key));
 
-        if self.lines.order.len() != lines.lines.len() {
-            self.lines.order = (0..lines.lines.len() as u32).collect();
-        }
-        locate(&mut self.lines, |i| lines.lines.get(i).map(line_key));
-
         let areas = layout::overview(self, snapshot);
         let shown = areas.blocks_shown();
         show(&mut self.blocks, shown);
         show(&mut self.heat, usize::from(layout::plot(&areas, snapshot).area.height));
         show(&mut self.tables[tab as usize], areas.table_rows());
-        let body = layout::sub(self).body;
-        show(&mut self.lines, usize::from(body.height.saturating_sub(2)));
+        let rows = layout::line_rows(self);
+        self.lines.refresh(lines, rows);
     }
-}
-
-/// What tells a log line from all others.
-pub(super) fn line_key(line: &crate::engine::LogLine) -> String {
-    format!("{}:{}", line.offset, line.path)
 }
 
 /// Active before cleared, blocks before throttles, then what harms most: messages lost, messages waiting, the newest.

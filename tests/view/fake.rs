@@ -7,7 +7,7 @@ use eopwatch::aggregate::{
 use eopwatch::detect::{
     Backoff, Basis, Family, FirstLine, Onset, OnsetStatus, Reading, Spread, Takeover, Tally,
 };
-use eopwatch::engine::{LineList, LogLine};
+use eopwatch::engine::{Gone, LineList, LogLine, Mark};
 use eopwatch::microsoft::{Class, Platform};
 use eopwatch::record::Time;
 use eopwatch::view::Advice;
@@ -418,18 +418,36 @@ pub(crate) fn told(text: &str) -> Snapshot {
     snapshot
 }
 
+/// So many lines, a second apart, every third a success; none of them is at hand.
+pub(crate) fn many_lines(count: i64) -> LineList {
+    let lines = (0..count).map(|i| LogLine { offset: i as u64, ..line(i, b"x".to_vec(), i % 3 != 2) });
+    let mut list = LineList::of(lines.collect());
+    list.show([]);
+    list
+}
+
+/// The line in a row, with this text.
+pub(crate) fn read(list: &LineList, row: usize, text: &str) -> (Mark, Result<LogLine, Gone>) {
+    let mark = list.index.get(row).expect("a row");
+    let line = line(row as i64, text.as_bytes().to_vec(), mark.is_refusal());
+    (mark, Ok(LogLine { time: mark.time(), ..line }))
+}
+
 /// Lines of this text alone.
 pub(crate) fn lines_of(text: &str) -> LineList {
-    let mut list = lines();
-    for line in &mut list.lines {
+    let mut lines = log_lines();
+    for line in &mut lines {
         (line.source, line.domain, line.datacenter) =
             (Some(text.to_owned()), Some(text.to_owned()), Some(text.to_owned()));
         line.reply_id = text.to_owned();
         line.path = text.into();
         line.text = text.repeat(3).into_bytes().into();
     }
-    list.lines[3].text = text.repeat(1_000_000 / text.len()).into_bytes().into();
-    list
+    lines[3].text = text.repeat(1_000_000 / text.len()).into_bytes().into();
+    for line in &mut lines {
+        line.size = line.text.len() as u64;
+    }
+    LineList::of(lines)
 }
 
 /// While the scan runs.
@@ -490,7 +508,8 @@ fn line(i: i64, text: Vec<u8>, refusal: bool) -> LogLine {
     LogLine {
         time: Some(at(14, 31, 58 - i)),
         path: "/var/log/mail.log".into(),
-        offset: (9_000_000 - i * 400) as u64,
+        offset: (9_000_000 - i * 400).unsigned_abs(),
+        size: text.len() as u64,
         text: text.into(),
         source: Some("192.0.2.25".into()),
         domain: Some("outlook.com".into()),
@@ -501,6 +520,10 @@ fn line(i: i64, text: Vec<u8>, refusal: bool) -> LogLine {
 }
 
 pub(crate) fn lines() -> LineList {
+    LineList::of(log_lines())
+}
+
+pub(crate) fn log_lines() -> Vec<LogLine> {
     let mut lines: Vec<LogLine> = (0..40)
         .map(|i| {
             let refused = i % 3 != 2;
@@ -518,7 +541,10 @@ pub(crate) fn lines() -> LineList {
         text.resize(1_000_000, b'A');
         text.into()
     };
-    LineList { total: 1_243, lines, complete: true }
+    for line in &mut lines {
+        line.size = line.text.len() as u64;
+    }
+    lines
 }
 
 pub(crate) fn advice(id: &str) -> Option<Advice> {

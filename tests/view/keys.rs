@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use eopwatch::aggregate::{Bucket, Filter, InputRow};
+use eopwatch::engine::{Gone, Hunted, LineList, LogLine, Mark};
 use eopwatch::record::Time;
 use eopwatch::view::{
     Column, Crumb, Effect, ExportKind, Focus, Guide, Message, PromptKind, Tab, ThemeName, Tip, View,
@@ -385,29 +386,173 @@ fn changed_keys_are_shown() {
     assert!(s.text().contains("F5             the log lines behind the selection"));
 }
 
-#[test]
-fn older_lines_come_page_by_page() {
+/// A list of a hundred thousand lines, none of them at hand.
+fn long_list() -> Screen {
     let mut s = screen();
     s.press("L");
-    assert!(s.text().contains("the newest 40 of 1 243, newest first"));
-    s.press("G");
-    assert!(s.text().contains("↓ older lines, 40 of 1 243"));
     s.effects.clear();
+    s.lines = fake::many_lines(100_000);
+    s.send(Message::Data);
+    s
+}
+
+/// The lines that were asked for last.
+fn asked(s: &mut Screen) -> Vec<Mark> {
+    let asked = s.effects.iter().rposition(|effect| matches!(effect, Effect::ReadLines(_)));
+    let Effect::ReadLines(wanted) = s.effects.remove(asked.expect("lines are asked for")) else {
+        unreachable!()
+    };
+    s.effects.clear();
+    wanted.marks
+}
+
+/// Answers what was asked for.
+fn answer(s: &mut Screen, text: impl Fn(usize) -> String) {
+    let rows: Vec<usize> =
+        asked(s).into_iter().map(|mark| s.lines.index.row_of(mark).expect("listed")).collect();
+    let read: Vec<_> = rows.into_iter().map(|row| fake::read(&s.lines, row, &text(row))).collect();
+    s.lines.show(read);
+    s.send(Message::Data);
+}
+
+#[test]
+fn only_lines_around_the_seen_ones_are_asked_for() {
+    let mut s = long_list();
+    assert!(s.text().contains("13 May 14:31:58  …"), "what the list knows is shown at once: {}", s.text());
+    let marks = asked(&mut s);
+    assert_eq!(marks[0], s.lines.index.get(0).expect("a row"), "the seen ones first");
+    assert!((42..1200).contains(&marks.len()), "{}", marks.len());
     s.press("j");
-    let Some(Effect::FindLines(filter)) = s.effects.pop() else { panic!("{:?}", s.effects) };
-    assert_eq!(filter.until, s.lines.lines[39].time.map(|t| t.seconds), "the oldest second again");
-    // As the engine answers: all but 39 of them lie before the end of that second.
-    s.lines.total = 1_243 - 39;
+    assert!(s.effects.is_empty(), "they come already");
+    s.press("G");
+    assert!(s.text().contains("100 000 of 100 000"), "{}", s.text());
+    answer(&mut s, |row| format!("text of row {row}"));
+    assert!(s.text().contains("text of row 99999") && !s.text().contains("…  "), "{}", s.text());
+    for _ in 0..400 {
+        s.press("k");
+    }
+    assert_eq!(s.state.lines.at, 99_999 - 400);
+    assert!(s.text().contains("text of row 99599"), "no gaps line by line");
+    answer(&mut s, |row| format!("again row {row}"));
+    assert!(s.text().contains("again row 99599") && s.effects.is_empty());
+    s.press(":").write("50000").press("Enter");
+    assert!(s.text().contains("50 000 of 100 000"));
+    assert!(asked(&mut s).contains(&s.lines.index.get(49_999).expect("a row")));
+}
+
+#[test]
+fn refusals_are_found_without_reading() {
+    let mut s = long_list();
+    s.press("e e e");
+    assert_eq!(s.state.lines.at, 4, "row 2 is a success");
+    s.press("G E E");
+    assert_eq!(s.state.lines.at, 99_996, "so is row 99 998");
+    s.press("g E");
+    assert!(s.text().contains("none further up"));
+}
+
+#[test]
+fn a_text_is_looked_for_in_the_background() {
+    let mut s = long_list();
+    answer(&mut s, |row| format!("word{row}"));
+    s.press("/").write("WORD77").press("Enter");
+    assert_eq!((s.state.lines.at, s.effects.len()), (77, 0), "at hand");
+    s.press("/ C-u").write("word9000").press("Enter");
+    let Some(Effect::Hunt(Some(hunt))) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    let from = s.lines.index.row_of(hunt.from).expect("listed");
+    assert!(hunt.down && hunt.text == "word9000" && (78..600).contains(&from), "behind what was at hand");
+    let mut hunted = Hunted { id: hunt.id, looked: 5_000, of: 99_000, hit: None, is_over: false };
+    s.lines.hunted = Some(hunted);
     s.send(Message::Data);
-    assert!(s.text().contains("40 to 79 of 1 243, newest first"), "{}", s.text());
-    assert_eq!(s.state.lines.at, 0);
-    s.press("k");
-    let Some(Effect::FindLines(filter)) = s.effects.pop() else { panic!("{:?}", s.effects) };
-    assert!(filter.until.is_none());
-    s.lines = fake::lines();
-    s.lines.lines.truncate(35);
+    assert!(s.text().contains("searching word9000: 5 000 of 99 000 lines, Esc ends it"), "{}", s.text());
+    hunted.is_over = true;
+    hunted.hit = s.lines.index.get(9_000);
+    s.lines.hunted = Some(hunted);
     s.send(Message::Data);
-    assert_eq!(s.state.lines.at, 34, "where one came from");
+    assert_eq!(s.state.lines.at, 9_000);
+    answer(&mut s, |row| format!("{}word{row}", "far ".repeat(100)));
+    assert!(s.text().contains("word9000") && s.state.lines.across > 300, "scrolled to it");
+
+    // Esc ends it, and so does who moves on; an answer that comes then is not taken.
+    s.press("N");
+    let Some(Effect::Hunt(Some(hunt))) = s.effects.pop() else { panic!("{:?}", s.effects) };
+    assert!(!hunt.down);
+    s.press("Esc");
+    assert!(matches!(s.effects.pop(), Some(Effect::Hunt(None))) && s.state.view() == View::Lines);
+    s.lines.hunted = Some(Hunted { id: hunt.id, hit: s.lines.index.get(3), ..hunted });
+    s.send(Message::Data);
+    assert_eq!(s.state.lines.at, 9_000);
+    s.press("n j");
+    assert!(s.effects.iter().any(|effect| matches!(effect, Effect::Hunt(None))), "{:?}", s.effects);
+    s.press("n");
+    let id = s.state.lines.hunt.expect("a search").id;
+    s.lines.hunted = Some(Hunted { id, hit: None, ..hunted });
+    s.send(Message::Data);
+    assert!(s.text().contains("none further down"));
+    s.effects.clear();
+    s.press("n q");
+    assert!(
+        matches!(&s.effects[..], [Effect::Hunt(Some(_)), Effect::Hunt(None), Effect::ForgetLines]),
+        "who leaves ends it"
+    );
+}
+
+#[test]
+fn the_selected_line_stays_where_newer_ones_come_in_above() {
+    let mut s = long_list();
+    s.press("j j j");
+    let selected = s.lines.index.get(3);
+    let newer = fake::log_lines().into_iter().map(|line| LogLine { time: Some(fake::at(20, 0, 0)), ..line });
+    let marks: Vec<Mark> = LineList::of(newer.collect()).index.rows(0..40).collect();
+    s.lines.index.add(marks.clone(), usize::MAX);
+    s.send(Message::Data);
+    assert_eq!((s.state.lines.at, s.lines.index.get(43)), (43, selected));
+    s.press("g");
+    let first = s.lines.index.get(0);
+    s.lines.index.add(vec![selected.expect("a row")], usize::MAX);
+    s.send(Message::Data);
+    assert_eq!((s.state.lines.at, s.lines.index.get(0)), (0, first), "at the top the newest is shown");
+}
+
+#[test]
+fn a_line_that_is_gone_is_told_and_not_copied() {
+    let mut s = long_list();
+    s.press("y");
+    assert!(s.text().contains("there is no text to copy yet"));
+    let gone = Gone("this line is gone: its file was changed since".into());
+    s.lines.show([(s.lines.index.get(0).expect("a row"), Err(gone))]);
+    s.send(Message::Data);
+    s.effects.clear();
+    assert!(s.text().contains("this line is gone"), "{}", s.text());
+    s.press("y Enter");
+    assert!(!s.effects.iter().any(|effect| matches!(effect, Effect::Copy(_))));
+    assert!(s.text().contains("this line is gone"), "{}", s.text());
+}
+
+#[test]
+fn the_scroll_bar_is_clicked_and_dragged() {
+    let mut s = long_list();
+    let row = |s: &Screen| s.state.lines.at;
+    click(&mut s, 159, 43);
+    assert_eq!(row(&s), 0, "no row of the bar");
+    click(&mut s, 159, 42);
+    assert_eq!(row(&s), 99_999);
+    click(&mut s, 159, 22);
+    assert!((48_000..52_000).contains(&row(&s)), "{}", row(&s));
+    let (x, y) = find(&mut s, "█");
+    assert_eq!((x, y), (159, 22));
+    for (kind, y) in [
+        (MouseEventKind::Down(MouseButton::Left), 22),
+        (MouseEventKind::Drag(MouseButton::Left), 2),
+        (MouseEventKind::Up(MouseButton::Left), 2),
+    ] {
+        s.send(Message::Mouse(MouseEvent { kind, column: 159, row: y, modifiers: KeyModifiers::NONE }));
+    }
+    assert_eq!(row(&s), 0);
+    let wheel =
+        MouseEvent { kind: MouseEventKind::ScrollDown, column: 159, row: 9, modifiers: KeyModifiers::NONE };
+    s.send(Message::Mouse(wheel));
+    assert_eq!(row(&s), 3);
 }
 
 #[test]

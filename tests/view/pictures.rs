@@ -1,6 +1,7 @@
 //! Every screen at five sizes, empty and full. Read with eyes before accepted.
 
 use eopwatch::aggregate::{InputRow, Progress, Snapshot};
+use eopwatch::engine::Gone;
 use eopwatch::view::{Guide, ThemeName, Tip};
 
 use super::{Screen, fake};
@@ -76,6 +77,24 @@ fn prompts_and_menus() {
     picture("note-block", &fake::full(), "] N t i c k e t Enter b");
     picture("help-find", &fake::full(), "? / b l o c k Enter");
     picture("lines-end", &fake::full(), "L G");
+}
+
+#[test]
+fn lines_that_are_not_there() {
+    let gone = Gone("this line is gone: its file was changed since".into());
+    for (w, h) in SIZES {
+        let mut screen = Screen::new(fake::full(), w, h);
+        screen.lines = fake::many_lines(20_000);
+        screen.lines.total = 12_345_678;
+        let read = (0..h as usize).step_by(3).map(|row| fake::read(&screen.lines, row, "text"));
+        let read: Vec<_> =
+            read.chain([(screen.lines.index.get(1).expect("a row"), Err(gone.clone()))]).collect();
+        screen.lines.show(read);
+        screen.press("L");
+        insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!(format!("lines-missing-{w}x{h}"), screen.text());
+        });
+    }
 }
 
 #[test]
@@ -184,7 +203,7 @@ fn hostile_text_leaves_the_layout_whole() {
             let of = |text: &str| {
                 let mut screen = Screen::new(fake::told(text), w, h);
                 screen.lines = fake::lines_of(text);
-                screen.state.search = text.to_owned();
+                screen.state.lines.search = text.to_owned();
                 screen.press(keys);
                 let seen = screen.text();
                 let bad = |c: char| {

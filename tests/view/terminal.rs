@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use eopwatch::aggregate::{Filter, Snapshot};
-use eopwatch::engine::{EachLine, LineList, TakeEvidence};
+use eopwatch::engine::{EachLine, Hunt, LineList, TakeEvidence, WantedLines};
 use eopwatch::view::{ExportKind, Feed, ThemeName, ViewOptions, run};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -17,6 +17,8 @@ struct Story {
     lines: Mutex<Arc<LineList>>,
     begin: Instant,
     panics: bool,
+    /// No line is ever read.
+    is_slow: bool,
 }
 
 impl Feed for Story {
@@ -27,11 +29,15 @@ impl Feed for Story {
     }
     fn set_filter(&self, _: Filter) {}
     fn find_lines(&self, _: Filter) {
-        *self.lines.lock().expect("unpoisoned") = Arc::new(fake::lines());
+        let lines = if self.is_slow { fake::many_lines(5_000) } else { fake::lines() };
+        *self.lines.lock().expect("unpoisoned") = Arc::new(lines);
     }
     fn lines(&self) -> Arc<LineList> {
         Arc::clone(&self.lines.lock().expect("unpoisoned"))
     }
+    fn forget_lines(&self) {}
+    fn read_lines(&self, _: WantedLines) {}
+    fn hunt(&self, _: Option<Hunt>) {}
     fn each_line(&self, _: Filter, mut each: EachLine) {
         each(None);
     }
@@ -56,6 +62,7 @@ fn show() {
         lines: Mutex::default(),
         begin: Instant::now(),
         panics: std::env::var_os("SHOW_PANIC").is_some(),
+        is_slow: std::env::var_os("SHOW_SLOW").is_some(),
     };
     let theme = match std::env::var("SHOW_THEME").as_deref() {
         Ok("light") => ThemeName::Light,
@@ -194,6 +201,23 @@ fn start_drill_in_back_resize_quit() {
     assert!(pty.screen().lines().all(|l| l.chars().count() <= 80));
     // The beginning of the output, which `end` wants, was thrown away.
     pty.press("q");
+    pty.end();
+}
+
+#[test]
+fn keys_do_not_wait_for_lines_that_never_come() {
+    let mut pty = Pty::start(&[("SHOW_SLOW", "1")]);
+    pty.see("q quit");
+    pty.press("L");
+    pty.see("5 000, newest first");
+    pty.see("14:31:58  …");
+    pty.press("G");
+    pty.see("5 000 of 5 000");
+    pty.press("gj/word\r");
+    pty.see("searching word");
+    pty.press("\x1b");
+    pty.see("2 of 5 000");
+    pty.press("qq");
     pty.end();
 }
 

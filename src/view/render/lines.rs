@@ -10,10 +10,11 @@ use ratatui::text::{Line, Span};
 use regex::Regex;
 
 use super::{Scene, framed, page, panel, span, wrapped};
-use crate::engine::LogLine;
+use crate::engine::{Gone, LogLine};
 use crate::microsoft;
 use crate::view::columns;
 use crate::view::keys::Action;
+use crate::view::layout;
 use crate::view::text;
 use crate::view::theme::Theme;
 
@@ -21,6 +22,8 @@ use crate::view::theme::Theme;
 const AHEAD: usize = 512;
 /// How much of one line the whole view shows.
 const MOST_WHOLE: usize = 32_768;
+/// A temporary file of this size is worth a word.
+const LARGE: u64 = 100_000_000;
 
 /// What the eye looks for: codes, tags, addresses, host tags, the MTA's verdict.
 #[allow(clippy::unwrap_used)] // a fixed expression; the tests run it
@@ -99,20 +102,14 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         return;
     }
     let (state, theme, list) = (scene.state, &scene.theme, scene.lines);
-    let of = if state.lines_of.is_empty() { "everything" } else { &state.lines_of };
-    let listed = list.lines.len() as u64;
-    // With the newer lines that are not listed here.
-    let total = if state.lines_until.is_empty() { list.total } else { state.lines_total.max(list.total) };
-    let before = if list.complete { total - list.total } else { 0 };
+    let of = if state.lines.of.is_empty() { "everything" } else { &state.lines.of };
+    let listed = list.index.len();
     let count = if !list.complete {
         format!("{} so far, searching …", text::group(list.total))
-    } else if !state.lines_until.is_empty() {
-        let [first, last] = [before + 1, before + listed].map(text::group);
-        format!("{first} to {last} of {}", text::group(total))
-    } else if list.total > listed {
-        format!("the newest {} of {}", text::group(listed), text::group(total))
+    } else if list.total > listed as u64 {
+        format!("the newest {} of {}", text::group(listed as u64), text::group(list.total))
     } else {
-        text::group(total)
+        text::group(list.total)
     };
     let room = usize::from(area.width.saturating_sub(4));
     let mut block = framed(Line::from(vec![
@@ -120,19 +117,21 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         span(text::fit(of, room.saturating_sub(20 + text::width(&count))), theme.title),
         span(format!(": {count}, newest first "), theme.dim),
     ]));
-    if !list.lines.is_empty() {
-        let at = before + state.lines.at as u64 + 1;
-        let is_last = state.lines.at as u64 + 1 == listed;
-        let more = if is_last && list.complete && list.total > listed { " ↓ older lines, " } else { " " };
-        let place = format!("{more}{} of {} ", text::group(at), text::group(total));
+    let mut foot = 0;
+    if listed > 0 {
+        let place = format!(
+            " {} of {} ",
+            text::group(state.lines.at as u64 + 1),
+            text::group(if list.complete { list.total } else { listed as u64 })
+        );
+        foot = text::width(&place) + 1;
         block = block.title_bottom(Line::styled(place, theme.dim).right_aligned());
     }
-    if !state.search.is_empty() {
-        let search = text::fit(&text::clean_most(&state.search, 64), 24);
-        block = block.title_bottom(Line::styled(format!(" search: {search} "), theme.accent));
+    if let Some((said, style)) = said(scene) {
+        block = block.title_bottom(Line::styled(text::fit(&said, room.saturating_sub(foot)), style));
     }
     let inner = panel(frame, area, block, true, theme);
-    if list.lines.is_empty() {
+    if listed == 0 {
         let words = if list.complete { "no line matches" } else { "searching …" };
         frame.render_widget(
             span(format!(" {words}"), theme.dim),
@@ -140,40 +139,87 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         );
         return;
     }
-    let rows = list.lines.iter().enumerate().skip(state.lines.top).take(usize::from(inner.height));
-    for (shown, (at, line)) in rows.enumerate() {
+    let height = usize::from(inner.height);
+    if listed > height && height > 1 {
+        let at = layout::bar_at(area, state.lines.at, listed);
+        frame.buffer_mut().set_string(at.x, at.y, "█", theme.accent);
+    }
+    let top = state.lines.top;
+    for (shown, mark) in list.index.rows(top..top + height).enumerate() {
+        let at = top + shown;
         let row = Rect { y: inner.y + shown as u16, height: 1, ..inner };
-        let (mark, style) = mark(line, theme);
-        let mut spans = vec![span(format!("{mark} "), style)];
+        let (symbol, style) = symbol(mark.is_refusal(), theme);
+        let mut spans = vec![span(format!("{symbol} "), style)];
         let mut used = 2;
         if inner.width >= 70 {
-            let time = line.time.map_or_else(String::new, |t| state.clock.full(t));
+            let time = mark.time().map_or_else(String::new, |t| state.clock.full(t));
             spans.push(span(text::left(&time, 17), theme.dim));
             used += 17;
         }
+        let read = list.line(at);
         if inner.width >= 110 {
-            let reply = scene.snapshot.replies.iter().find(|r| r.reply_id == line.reply_id);
-            let code = match reply {
-                Some(r) => columns::code(&r.reply_id, r.smtp_code, r.enhanced_code.as_deref()),
-                None => text::clean_most(&line.reply_id, 24),
+            let (code, place) = match read {
+                Some(Ok(line)) => answer(line, scene),
+                Some(Err(_)) => (String::new(), String::new()),
+                None => ("…".to_owned(), "…".to_owned()),
             };
-            let place = line.datacenter.as_deref().unwrap_or("·");
-            // Of a machine the forest: the whole name stands in the line.
-            let forest = microsoft::datacenter(place.as_bytes()).forest;
-            let place = text::clean_most(forest.as_deref().unwrap_or(place), 24);
-            let style = if line.is_refusal { theme.blocked } else { theme.dim };
+            let style = if mark.is_refusal() { theme.blocked } else { theme.dim };
             spans.push(span(text::left(&text::fit(&code, 9), 10), style));
             spans.push(span(text::left(&text::fit(&place, 9), 10), theme.accent));
             used += 20;
         }
-        let cells = usize::from(inner.width) - used.min(usize::from(inner.width));
-        let content = cleaned(line, state.across + cells + AHEAD, scene);
-        spans.extend(highlighted(&content, state.across, cells, &state.search, theme));
+        let cells = usize::from(inner.width).saturating_sub(used);
+        match read {
+            Some(Ok(line)) => {
+                let across = state.lines.across;
+                let content = cleaned(line, across + cells + AHEAD, scene);
+                spans.extend(highlighted(&content, across, cells, &state.lines.search, theme));
+            }
+            Some(Err(Gone(why))) => {
+                spans.push(span(text::fit(&text::clean_most(why, 400), cells), theme.warning));
+            }
+            None => spans.push(span("…", theme.dim)),
+        }
         frame.render_widget(Line::from(spans), row);
         if at == state.lines.at {
             frame.buffer_mut().set_style(row, theme.selected);
         }
     }
+}
+
+/// What is said at the foot: of a search that goes on, of what went wrong, of the disk; else what is searched for.
+fn said(scene: &Scene) -> Option<(String, Style)> {
+    let (state, theme, list) = (scene.state, &scene.theme, scene.lines);
+    let word = text::fit(&text::clean_most(&state.lines.search, 64), 24);
+    if let Some(chase) = state.lines.hunt {
+        let hunted = list.hunted.filter(|hunted| hunted.id == chase.id);
+        let far = hunted.map_or_else(String::new, |hunted| {
+            format!(": {} of {} lines", text::group(hunted.looked), text::group(hunted.of))
+        });
+        let key = state.key(Action::Back);
+        return Some((format!(" searching {word}{far}, {key} ends it "), theme.accent));
+    }
+    if let Some(trouble) = &list.trouble {
+        return Some((format!(" {} ", text::clean_most(trouble, 400)), theme.warning));
+    }
+    if !word.is_empty() {
+        return Some((format!(" search: {word} "), theme.accent));
+    }
+    (list.spooled >= LARGE)
+        .then(|| (format!(" {} in a temporary file ", text::bytes(list.spooled)), theme.dim))
+}
+
+/// The code of the reply, and who gave it.
+fn answer(line: &LogLine, scene: &Scene) -> (String, String) {
+    let reply = scene.snapshot.replies.iter().find(|r| r.reply_id == line.reply_id);
+    let code = match reply {
+        Some(r) => columns::code(&r.reply_id, r.smtp_code, r.enhanced_code.as_deref()),
+        None => text::clean_most(&line.reply_id, 24),
+    };
+    let place = line.datacenter.as_deref().unwrap_or("·");
+    // Of a machine the forest: the whole name stands in the line.
+    let forest = microsoft::datacenter(place.as_bytes()).forest;
+    (code, text::clean_most(forest.as_deref().unwrap_or(place), 24))
 }
 
 /// A line as it may be shown here.
@@ -182,8 +228,8 @@ fn cleaned(line: &LogLine, most: usize, scene: &Scene) -> String {
     if scene.state.mask { text::mask(&content) } else { content }
 }
 
-fn mark(line: &LogLine, theme: &Theme) -> (&'static str, Style) {
-    if line.is_refusal { ("■", theme.blocked) } else { ("·", theme.dim) }
+fn symbol(is_refusal: bool, theme: &Theme) -> (&'static str, Style) {
+    if is_refusal { ("■", theme.blocked) } else { ("·", theme.dim) }
 }
 
 /// ```text
@@ -197,8 +243,16 @@ fn mark(line: &LogLine, theme: &Theme) -> (&'static str, Style) {
 pub(super) fn draw_one(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usize) -> usize {
     let (state, theme) = (scene.state, &scene.theme);
     let width = usize::from(area.width.saturating_sub(3));
-    let Some(line) = scene.lines.lines.get(state.lines.at) else {
-        return page(frame, area, Line::styled(" No line ", theme.title), &[], scroll, scene);
+    let line = match scene.lines.line(state.lines.at) {
+        Some(Ok(line)) => line,
+        Some(Err(Gone(why))) => {
+            let lines = wrapped(&text::clean_most(why, 1000), width, 1, theme.warning);
+            return page(frame, area, Line::styled(" No line ", theme.title), &lines, scroll, scene);
+        }
+        None if scene.lines.index.is_empty() => {
+            return page(frame, area, Line::styled(" No line ", theme.title), &[], scroll, scene);
+        }
+        None => return page(frame, area, Line::styled(" … ", theme.title), &[], scroll, scene),
     };
     let reply = scene.snapshot.replies.iter().find(|r| r.reply_id == line.reply_id);
     let clean = |t: &Option<String>| t.as_deref().map(|t| text::clean_most(t, 200));
@@ -211,7 +265,7 @@ pub(super) fn draw_one(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usi
         ("Class", reply.map(|r| r.class.name().to_owned())),
         ("Means", reply.and_then(|r| r.root_cause.as_deref()).map(|t| text::clean_most(t, 1000))),
         ("What to do", reply.and_then(|r| r.fix.as_deref()).map(|t| text::clean_most(t, 1000))),
-        ("Line", Some(format!("{} bytes", text::group(line.text.len() as u64)))),
+        ("Line", Some(format!("{} bytes", text::group(line.size)))),
     ];
     let mut lines = Vec::new();
     for (name, value) in facts {
@@ -228,13 +282,13 @@ pub(super) fn draw_one(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usi
     let content = cleaned(line, MOST_WHOLE, scene);
     for part in text::wrap(&content, width.saturating_sub(1)) {
         let mut spans = vec![Span::raw(" ")];
-        spans.extend(highlighted(&part, 0, width, &state.search, theme));
+        spans.extend(highlighted(&part, 0, width, &state.lines.search, theme));
         lines.push(Line::from(spans));
     }
-    if line.text.len() > MOST_WHOLE {
+    if line.size > MOST_WHOLE as u64 {
         let more = format!(
             "… {} bytes in all; {} copies the whole line",
-            text::group(line.text.len() as u64),
+            text::group(line.size),
             state.key(Action::Copy)
         );
         lines.extend(wrapped(&more, width, 1, theme.warning));

@@ -1,6 +1,6 @@
 //! Into what is selected, and back out.
 
-use super::lines::{list_lines, select_line_for_good};
+use super::lines::end_hunt;
 use super::{Effect, act, note, push, set_filter};
 use crate::aggregate::{Filter, Snapshot};
 use crate::engine::LineList;
@@ -12,8 +12,8 @@ use crate::view::state::{Crumb, Face, Field, Focus, State, filter, onset_filter,
 /// Enter.
 pub(super) fn open(state: &mut State, snapshot: &Snapshot, lines: &LineList, effects: &mut Vec<Effect>) {
     if state.view() == View::Lines {
-        if !lines.lines.is_empty() {
-            select_line_for_good(state, lines);
+        if !lines.index.is_empty() {
+            state.lines.hold(lines);
             push(state, View::Line);
         }
         return;
@@ -71,6 +71,10 @@ pub(super) fn back(state: &mut State, effects: &mut Vec<Effect>) {
         state.find.clear();
         return;
     }
+    if end_hunt(state, effects) {
+        state.notice = note("search ended");
+        return;
+    }
     if state.screens.pop().is_some() {
         return;
     }
@@ -107,12 +111,10 @@ pub(super) fn open_lines(state: &mut State, snapshot: &Snapshot, effects: &mut V
         state.notice = note("no block selected");
         return;
     };
-    state.lines_of = of;
-    state.lines_filter = filter;
-    state.lines_until.clear();
-    state.across = 0;
+    end_hunt(state, effects);
+    effects.push(Effect::FindLines(filter.clone()));
+    state.lines.open(of, filter);
     push(state, View::Lines);
-    list_lines(state, effects);
 }
 
 /// What is selected as it is called, and its filter; nothing where a block is meant and none is selected.

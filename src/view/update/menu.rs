@@ -114,7 +114,7 @@ pub(super) fn export(
 ) -> Result<(), String> {
     if kind == ExportKind::Lines {
         let filter = if state.view() == View::Lines {
-            state.lines_filter.clone()
+            state.lines.filter.clone()
         } else {
             behind(state, snapshot).ok_or("export lines: no block is selected")?.1
         };

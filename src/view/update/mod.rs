@@ -22,13 +22,13 @@ use super::state::{
 use super::text;
 use crate::aggregate::{Filter, Snapshot};
 use crate::detect::OnsetStatus;
-use crate::engine::LineList;
+use crate::engine::{Hunt, LineList, WantedLines};
 
 use drill::{back, open, open_lines};
-use lines::{find_line, find_next};
+use lines::{find_next, find_refusal, take_hit, tend};
 use menu::{export_menu, menu_key, sort_menu};
 use mouse::mouse;
-use moves::{focus_chart, go, page, panel, select_line, sideways, step_block, zoom};
+use moves::{focus_chart, go, page, panel, sideways, step_block, zoom};
 use prompt::{ask, edit, prompt_key, typed};
 
 /// What reaches the screen.
@@ -53,6 +53,12 @@ pub enum Effect {
     SetFilter(Filter),
     /// Look for these lines.
     FindLines(Filter),
+    /// The list is not looked at any more.
+    ForgetLines,
+    /// Read these lines of the list.
+    ReadLines(WantedLines),
+    /// Look for a text in the lines of the list; `None`: look no further.
+    Hunt(Option<Hunt>),
     /// Into the terminal's clipboard.
     Copy(String),
     Export(Export),
@@ -85,10 +91,7 @@ pub fn update(state: &mut State, message: Message, snapshot: &Snapshot, lines: &
     match message {
         Message::Resize(w, h) => state.size = (w, h),
         Message::Data => {
-            if state.lines_from_below && lines.complete {
-                state.lines_from_below = false;
-                select_line(state, lines.lines.len().saturating_sub(1), lines);
-            }
+            take_hit(state, lines);
             watch(state, snapshot, &mut effects);
             if let Some(guide) = &mut state.guide {
                 guide.tick(State::now(snapshot));
@@ -119,6 +122,7 @@ pub fn update(state: &mut State, message: Message, snapshot: &Snapshot, lines: &
         Message::Mouse(event) => mouse(state, event, snapshot, lines, &mut effects),
     }
     state.refresh(snapshot, lines);
+    tend(state, lines, &mut effects);
     effects
 }
 
@@ -166,14 +170,14 @@ pub(super) fn act(
     let page = page(state, snapshot);
     let step = isize::try_from(page).unwrap_or(isize::MAX);
     match action {
-        Action::Up => go(state, -1, snapshot, lines, effects),
-        Action::Down => go(state, 1, snapshot, lines, effects),
-        Action::PageUp => go(state, -step, snapshot, lines, effects),
-        Action::PageDown => go(state, step, snapshot, lines, effects),
-        Action::HalfUp => go(state, -(step / 2).max(1), snapshot, lines, effects),
-        Action::HalfDown => go(state, (step / 2).max(1), snapshot, lines, effects),
-        Action::Top => go(state, isize::MIN, snapshot, lines, effects),
-        Action::Bottom => go(state, isize::MAX, snapshot, lines, effects),
+        Action::Up => go(state, -1, snapshot, lines),
+        Action::Down => go(state, 1, snapshot, lines),
+        Action::PageUp => go(state, -step, snapshot, lines),
+        Action::PageDown => go(state, step, snapshot, lines),
+        Action::HalfUp => go(state, -(step / 2).max(1), snapshot, lines),
+        Action::HalfDown => go(state, (step / 2).max(1), snapshot, lines),
+        Action::Top => go(state, isize::MIN, snapshot, lines),
+        Action::Bottom => go(state, isize::MAX, snapshot, lines),
         Action::Left => sideways(state, -1, snapshot),
         Action::Right => sideways(state, 1, snapshot),
         Action::Open => open(state, snapshot, lines, effects),
@@ -209,10 +213,10 @@ pub(super) fn act(
         Action::Command => ask(state, PromptKind::Command, snapshot),
         Action::Note if state.onset(snapshot).is_none() => state.notice = note("no block to note it at"),
         Action::Note => ask(state, PromptKind::Note, snapshot),
-        Action::NextHit => find_next(state, lines, true),
-        Action::PreviousHit => find_next(state, lines, false),
-        Action::NextRefusal => find_line(state, lines, true, |_, line| line.is_refusal),
-        Action::PreviousRefusal => find_line(state, lines, false, |_, line| line.is_refusal),
+        Action::NextHit => find_next(state, lines, true, effects),
+        Action::PreviousHit => find_next(state, lines, false, effects),
+        Action::NextRefusal => find_refusal(state, lines, true),
+        Action::PreviousRefusal => find_refusal(state, lines, false),
         Action::ZoomIn => zoom(state, snapshot, 0.5, effects),
         Action::ZoomOut => zoom(state, snapshot, 2.0, effects),
         Action::Whole => {
@@ -248,11 +252,14 @@ pub(super) fn act(
             state.missed = 0;
         }
         Action::Export => export_menu(state, snapshot),
-        Action::Write => effects.push(Effect::WriteLines(state.lines_filter.clone())),
+        Action::Write => effects.push(Effect::WriteLines(state.lines.filter.clone())),
         Action::Copy => match copied(state, snapshot, lines) {
             Some(text) => {
                 state.notice = note(&format!("copied {}", text::fit(&text::clean_most(&text, 60), 50)));
                 effects.push(Effect::Copy(text));
+            }
+            None if matches!(state.view(), View::Lines | View::Line) => {
+                state.notice = note("there is no text to copy yet");
             }
             None => state.notice = note("nothing selected to copy"),
         },
@@ -299,7 +306,7 @@ fn note(text: &str) -> Option<Notice> {
 fn copied(state: &State, snapshot: &Snapshot, lines: &LineList) -> Option<String> {
     match state.view() {
         View::Lines | View::Line => {
-            let line = lines.lines.get(state.lines.at)?;
+            let line = lines.line(state.lines.at)?.ok().filter(|line| !line.is_cut())?;
             let line = String::from_utf8_lossy(&line.text).into_owned();
             Some(if state.mask { text::mask(&line) } else { line })
         }

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::drill::open;
 use super::menu::{choose, sort_by};
-use super::moves::{go, select_block, select_forest, select_line};
+use super::moves::{go, select_block, select_forest};
 use super::{Effect, did, set_filter};
 use crate::aggregate::Snapshot;
 use crate::engine::LineList;
@@ -34,13 +34,13 @@ pub(super) fn mouse(
                 let areas = layout::overview(state, snapshot);
                 if areas.blocks.contains(at) {
                     state.focus = Focus::Blocks;
-                    return go(state, by.signum(), snapshot, lines, effects);
+                    return go(state, by.signum(), snapshot, lines);
                 }
                 if areas.table.contains(at) {
                     state.focus = Focus::Table;
                 }
             }
-            go(state, by, snapshot, lines, effects);
+            go(state, by, snapshot, lines);
         }
         MouseEventKind::Down(MouseButton::Left) => {
             state.notice = None;
@@ -62,15 +62,18 @@ pub(super) fn mouse(
             match state.view() {
                 View::Overview => press(state, at, snapshot, lines, effects),
                 View::Lines => {
-                    let inner = layout::inside(layout::sub(state).body);
-                    if let Some(row) = row_at(inner, at, 1) {
+                    let body = layout::sub(state).body;
+                    state.lines.drags = layout::is_on_bar(body, at);
+                    if state.lines.drags {
+                        state.lines.select(layout::row_of_bar(body, at.y, lines.index.len()), lines);
+                    } else if let Some(row) = row_at(layout::inside(body), at, 1) {
                         let i = state.lines.top + row;
-                        if i == state.lines.at && !lines.lines.is_empty() {
+                        if i == state.lines.at && !lines.index.is_empty() {
                             did(state, Action::Open);
                             open(state, snapshot, lines, effects);
-                        } else if i < lines.lines.len() {
+                        } else if i < lines.index.len() {
                             did(state, Action::Down);
-                            select_line(state, i, lines);
+                            state.lines.select(i, lines);
                         }
                     }
                 }
@@ -81,7 +84,12 @@ pub(super) fn mouse(
             let plot = layout::plot(&layout::overview(state, snapshot), snapshot);
             state.cursor = bar_at(&plot, at).map(|b| plot.time(b)).or(state.cursor);
         }
+        MouseEventKind::Drag(MouseButton::Left) if state.lines.drags => {
+            let body = layout::sub(state).body;
+            state.lines.select(layout::row_of_bar(body, at.y, lines.index.len()), lines);
+        }
         MouseEventKind::Up(MouseButton::Left) => {
+            state.lines.drags = false;
             if let (Some(a), Some(b)) = (state.drag.take(), state.cursor)
                 && a != b
             {

@@ -1,14 +1,13 @@
 //! Moving: up, down and sideways, from panel to panel, through time.
 
 use super::Effect;
-use super::lines::{newer, older};
 use super::{note, set_filter};
 use crate::aggregate::Snapshot;
 use crate::engine::LineList;
 use crate::view::columns::{Row, Tab};
 use crate::view::keys::View;
 use crate::view::layout;
-use crate::view::state::{Crumb, Face, Focus, State, line_key};
+use crate::view::state::{Crumb, Face, Focus, State};
 
 /// Rows of a page in what is seen.
 pub(super) fn page(state: &State, snapshot: &Snapshot) -> usize {
@@ -16,7 +15,7 @@ pub(super) fn page(state: &State, snapshot: &Snapshot) -> usize {
     let rows = match (state.view(), state.focus) {
         (View::Overview, Focus::Blocks) => areas.blocks_shown(),
         (View::Overview, _) => areas.table_rows(),
-        _ => usize::from(layout::sub(state).body.height.saturating_sub(2)),
+        _ => layout::line_rows(state),
     };
     rows.saturating_sub(1).max(1)
 }
@@ -26,13 +25,7 @@ fn moved(at: usize, by: isize, count: usize) -> usize {
 }
 
 /// Up or down in what has the focus.
-pub(super) fn go(
-    state: &mut State,
-    by: isize,
-    snapshot: &Snapshot,
-    lines: &LineList,
-    effects: &mut Vec<Effect>,
-) {
+pub(super) fn go(state: &mut State, by: isize, snapshot: &Snapshot, lines: &LineList) {
     match (state.view(), state.focus) {
         (View::Overview, focus) => {
             let tiny = layout::overview(state, snapshot).tiny;
@@ -50,15 +43,8 @@ pub(super) fn go(
             }
         }
         (View::Lines, _) => {
-            let (at, last) = (state.lines.at, lines.lines.len().saturating_sub(1));
-            if by > 0 && by < isize::MAX && at == last {
-                return older(state, lines, effects);
-            }
-            if by < 0 && by > isize::MIN && at == 0 {
-                return newer(state, effects);
-            }
-            let at = moved(state.lines.at, by, lines.lines.len());
-            select_line(state, at, lines);
+            let at = moved(state.lines.at, by, lines.index.len());
+            state.lines.select(at, lines);
         }
         _ => {
             if let Some(screen) = state.screens.last_mut() {
@@ -75,15 +61,12 @@ pub(super) fn select_block(state: &mut State, at: usize, snapshot: &Snapshot) {
     state.blocks.selected = state.onset(snapshot).map(|o| o.id.clone());
 }
 
-pub(super) fn select_line(state: &mut State, at: usize, lines: &LineList) {
-    state.lines.at = at;
-    // At the very top the list keeps showing the newest.
-    state.lines.selected = if at == 0 { None } else { lines.lines.get(at).map(line_key) };
-}
-
 pub(super) fn sideways(state: &mut State, by: isize, snapshot: &Snapshot) {
     match (state.view(), state.focus) {
-        (View::Lines, _) => state.across = state.across.saturating_add_signed(by * 16).min(1_000_000),
+        (View::Lines, _) => {
+            let across = state.lines.across.saturating_add_signed(by * 16);
+            state.lines.across = across.min(1_000_000);
+        }
         (_, Focus::Chart) => {
             let plot = layout::plot(&layout::overview(state, snapshot), snapshot);
             if plot.bars == 0 {

@@ -3,9 +3,8 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
-use super::lines::{has, reveal};
-use super::moves::select_line;
-use super::{Effect, note, set_filter};
+use super::lines::{find_from_here, peek};
+use super::{Effect, set_filter};
 use crate::aggregate::Snapshot;
 use crate::engine::LineList;
 use crate::view::command::complete;
@@ -22,7 +21,7 @@ pub(super) fn edit(state: &mut State, request: InputRequest) {
 pub(super) fn ask(state: &mut State, kind: PromptKind, snapshot: &Snapshot) {
     let before = match kind {
         PromptKind::Filter => state.table().query.clone(),
-        PromptKind::Search => state.search.clone(),
+        PromptKind::Search => state.lines.search.clone(),
         PromptKind::Find => state.find.clone(),
         PromptKind::Note => {
             state.onset(snapshot).and_then(|o| state.note(o)).map(str::to_owned).unwrap_or_default()
@@ -96,12 +95,8 @@ pub(super) fn typed(state: &mut State, snapshot: &Snapshot, lines: &LineList) {
             }
         }
         PromptKind::Search => {
-            state.search = value;
-            let at = state.lines.at;
-            let here = lines.lines.get(at).is_some_and(|l| has(l, &state.search));
-            if !here && let Some(i) = (at..lines.lines.len()).find(|i| has(&lines.lines[*i], &state.search)) {
-                select_line(state, i, lines);
-            }
+            state.lines.search = value;
+            peek(state, lines);
         }
         PromptKind::Find => {
             state.find = value;
@@ -117,7 +112,7 @@ fn cancel(state: &mut State) {
     let Some(prompt) = state.prompt.take() else { return };
     match prompt.kind {
         PromptKind::Filter => state.table_mut().query = prompt.before,
-        PromptKind::Search => state.search = prompt.before,
+        PromptKind::Search => state.lines.search = prompt.before,
         PromptKind::Find => state.find = prompt.before,
         PromptKind::Time | PromptKind::Command | PromptKind::Note => {}
     }
@@ -141,11 +136,8 @@ fn commit(state: &mut State, snapshot: &Snapshot, lines: &LineList, effects: &mu
         PromptKind::Filter => set_query(state, &value, effects),
         PromptKind::Time => set_span(state, &value, snapshot, effects),
         PromptKind::Search => {
-            if !value.is_empty() && !lines.lines.iter().any(|l| has(l, &value)) {
-                state.notice = note("no line has that");
-            }
-            state.search.clone_from(&value);
-            reveal(state, lines);
+            state.lines.search.clone_from(&value);
+            find_from_here(state, lines, effects);
             Ok(())
         }
         PromptKind::Find => Ok(()),
