@@ -145,6 +145,8 @@ impl<'s> Screen<'s> {
         let mut screen = Self { session, state, lines: session.lines(), terminal };
         screen.send(Message::Resize(160, ROWS));
         screen.key("L");
+        // The list is complete, so nothing new comes by itself.
+        screen.send(Message::Data);
         screen.settle();
         Ok(screen)
     }

@@ -204,6 +204,16 @@ fn every_line_is_listed_in_its_place_and_read_as_it_was_logged() {
 }
 
 #[test]
+fn a_list_that_begins_before_the_scan_ends_has_all_lines_in_the_end() {
+    let Files { folder, paths, expected, writers } = files(5);
+    let session = Session::start(options(paths.clone()), false);
+    let list = complete(&session, Filter::default());
+    writers.into_iter().for_each(|writer| writer.join().expect("written"));
+    check(&read(&session, &marks(&list)), &expected.iter().collect::<Vec<_>>(), &paths);
+    drop(folder);
+}
+
+#[test]
 fn a_format_that_is_read_in_order_is_listed_like_any_other() {
     let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real-logs/haraka/haraka.log.gz");
     let folder = tempfile::tempdir().expect("a folder");

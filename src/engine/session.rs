@@ -99,7 +99,7 @@ impl Session {
     /// Begins to look for the lines behind a filter, in the background; an earlier search ends.
     pub fn find_lines(&self, filter: Filter) {
         let number = self.shared.lister.begin();
-        self.in_background(move |lister, run| lister.search(run, filter, number));
+        self.in_background(move |lister, run| lister.search(run, &filter, number));
     }
 
     /// Ends the search, and forgets what it found.

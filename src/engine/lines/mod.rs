@@ -12,6 +12,7 @@ mod spool;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -197,27 +198,46 @@ impl Lister {
     }
 
     /// Fills a list; returns when it is complete, while following when it is not wanted any more.
-    pub fn search(&self, run: &Run, filter: Filter, number: u64) {
+    pub fn search(&self, run: &Run, filter: &Filter, number: u64) {
         self.look_at_files(run);
         let files = self.files(run);
-        let listing = Arc::new(Listing::new(run, files, filter, number));
-        {
-            let mut slot = lock(&self.listing);
-            if !self.is_current(number) {
+        let is_wanted = || self.is_current(number) && !run.stopped();
+        let mut is_again = false;
+        while is_wanted() {
+            // Only what all of the input teaches finds every line: what is listed before is listed anew then.
+            let knows_all = run.complete.load(Ordering::Acquire);
+            let listing = Arc::new(Listing::new(run, files, filter.clone(), number));
+            let show = |progress: &search::Progress| {
+                if is_again && !progress.complete || !self.take_over(&listing) {
+                    return;
+                }
+                self.publish(number, |list| {
+                    list.total = progress.total;
+                    list.index = progress.index.clone();
+                    list.complete = progress.complete && knows_all;
+                    list.spooled = listing.spool.size();
+                    list.trouble.clone_from(&progress.trouble);
+                });
+            };
+            search::search(run, &listing, files, &is_wanted, &show, knows_all);
+            if knows_all {
                 return;
             }
-            *slot = Some(Arc::clone(&listing));
+            is_again = true;
+            while is_wanted() && !run.complete.load(Ordering::Acquire) {
+                thread::sleep(SHOW);
+            }
         }
-        let is_wanted = || self.is_current(number) && !run.stopped();
-        search::search(run, &listing, files, &is_wanted, &|progress| {
-            self.publish(number, |list| {
-                list.total = progress.total;
-                list.index = progress.index.clone();
-                list.complete = progress.complete;
-                list.spooled = listing.spool.size();
-                list.trouble.clone_from(&progress.trouble);
-            });
-        });
+    }
+
+    /// Lines are read from this listing now; false if another list is wanted.
+    fn take_over(&self, listing: &Arc<Listing>) -> bool {
+        let mut slot = lock(&self.listing);
+        let is_current = self.is_current(listing.number);
+        if is_current {
+            *slot = Some(Arc::clone(listing));
+        }
+        is_current
     }
 
     /// Asks for lines; those asked for before and not read yet are forgotten.

@@ -98,7 +98,8 @@ impl<'r> Pages<'r> {
         let listed = self.turn_to(mark)?;
         let path = &self.run.inputs[listed.input].name;
         if let Some(block) = &self.block {
-            let kept = block.line(mark.place()).ok_or_else(Gone::changed)?;
+            let kept =
+                block.line(mark.place()).filter(|kept| mark.is_of(&kept.text)).ok_or_else(Gone::changed)?;
             return Ok(kept.clone().shown(mark, path, whole));
         }
         let text = self.page.line(mark.place()).filter(|text| mark.is_of(text)).ok_or_else(Gone::changed)?;
@@ -133,8 +134,9 @@ impl<'r> Pages<'r> {
         self.turn_to(mark).ok()?;
         match &self.block {
             Some(block) => block.line(mark.place()).map(|kept| &kept.text[..]),
-            None => self.page.line(mark.place()).filter(|text| mark.is_of(text)),
+            None => self.page.line(mark.place()),
         }
+        .filter(|text| mark.is_of(text))
     }
 
     /// Has the bytes, or the kept lines, around a line at hand.

@@ -51,13 +51,14 @@ struct Batch {
 /// Whether the search is still wanted.
 pub type IsWanted<'s> = dyn Fn() -> bool + Sync + 's;
 
-/// Searches until all is read, and while following until it is not wanted any more.
+/// Searches until all is read, and if it goes on while following until it is not wanted any more.
 pub fn search(
     run: &Run,
     listing: &Listing,
     files: &OpenFiles,
     is_wanted: &IsWanted<'_>,
     publish: &dyn Fn(&Progress),
+    goes_on: bool,
 ) {
     let search = Search { run, listing, is_wanted };
     let (send, batches) = mpsc::channel();
@@ -101,7 +102,7 @@ pub fn search(
     sum.settle();
     sum.progress.complete = true;
     publish(&sum.progress);
-    if run.options.follow {
+    if goes_on && run.options.follow {
         let mut live = live.into_inner().unwrap_or_else(PoisonError::into_inner);
         search.follow(files, &mut live, &mut sum);
     }
