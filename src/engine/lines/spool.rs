@@ -1,7 +1,7 @@
 //! Lines that cannot be read again where they stand, because the input is compressed or only makes sense in order: kept
 //! in a temporary file without a name, in compressed blocks. A list of tens of millions of lines of a `.gz` then takes
-//! a few bytes a line on disk and none in memory; to restart in the middle of a `.gz` would take 32 kB of memory for
-//! each place one can restart at, and some 10 ms for each jump.
+//! some fifty bytes a line on disk and none in memory; to restart in the middle of a `.gz` would take 32 kB of memory for
+//! each place one can restart at, and the unpacking of all that lies between for each jump.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Bytes of lines in a block: what has to be unpacked for one of them.
 const BLOCK: usize = 64 << 10;
-/// The fastest of zstd's levels that is worth it: log lines shrink to a tenth.
+/// The fastest of zstd's levels that is worth it: log lines shrink to a ninth.
 const LEVEL: i32 = 1;
 
 /// The temporary file of a list, shared by its inputs. It is gone with the list.
