@@ -41,9 +41,8 @@ pub(super) fn reveal(state: &mut State, lines: &LineList) {
 /// While a word is typed: to the first hit among the lines at hand.
 pub(super) fn peek(state: &mut State, lines: &LineList) {
     let at = state.lines.at;
-    let rows = at..at + AT_ONCE;
-    let hit = |row: &usize| at_hand(lines, *row).is_some_and(|line| has(line, &state.lines.search));
-    if let Some(row) = { rows }.find(hit) {
+    let is_hit = |row: &usize| at_hand(lines, *row).is_some_and(|line| has(line, &state.lines.search));
+    if let Some(row) = (at..at + AT_ONCE).find(is_hit) {
         state.lines.select(row, lines);
     }
 }
