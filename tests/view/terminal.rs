@@ -253,6 +253,36 @@ fn the_program_follows_a_growing_file_and_writes_its_lines() {
     pty.end();
 }
 
+#[test]
+fn the_program_goes_to_the_oldest_line_and_finds_it_again() {
+    let log = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/story-mail.log.gz");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_eopwatch"));
+    command.args(["--timezone", "UTC", "--year", "2026", log]);
+    let mut pty = Pty::run(command);
+    pty.see("read in");
+    pty.press("1L");
+    pty.see("newest first");
+    pty.see("/smtp[");
+    pty.press("G");
+    // The place of the oldest line, and its text.
+    let last = |pty: &Pty| -> Option<(String, String)> {
+        let screen = pty.screen();
+        let rows: Vec<&str> = screen.lines().filter(|row| row.starts_with(['│', '╰'])).collect();
+        let place = rows.last()?.rsplit("──").next()?.trim_matches([' ', '╯', '─']).to_owned();
+        let (at, of) = place.split_once(" of ")?;
+        let text = rows.get(rows.len().checked_sub(2)?)?.split(": ").nth(1)?;
+        (at == of && !text.is_empty()).then(|| (place.clone(), text.to_owned()))
+    };
+    pty.wait("oldest line", |pty| last(pty).is_some());
+    let (place, queue_id) = last(&pty).expect("there");
+    pty.press("g");
+    pty.see(&place.replacen(place.split(" of ").next().unwrap_or_default(), "1", 1));
+    pty.press(&format!("/{}\r", queue_id.to_lowercase()));
+    pty.see(&place);
+    pty.press("\x03");
+    pty.end();
+}
+
 /// The sample story's text.
 fn sample() -> String {
     let log = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/story-mail.log.gz");
