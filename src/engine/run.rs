@@ -69,8 +69,6 @@ pub struct Run {
     can_begin_anew: bool,
     /// Refusals that blame their senders.
     blaming: AtomicUsize,
-    /// As the detection has said.
-    is_disordered: AtomicBool,
     /// What was cut up is read in order.
     in_order: AtomicBool,
     senders: Mutex<Senders>,
@@ -149,7 +147,6 @@ impl Run {
             asks_senders: AtomicBool::new(options.follow || has_pipe),
             can_begin_anew: !has_pipe,
             blaming: AtomicUsize::new(0),
-            is_disordered: AtomicBool::new(false),
             in_order: AtomicBool::new(false),
             options,
             told,
@@ -192,10 +189,7 @@ impl Run {
     /// Whether reading on is of no use: it will begin anew, as [`Self::is_enough`] would say at the end.
     fn breaks_off(&self) -> bool {
         let is_blaming = self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES;
-        let is_disordered = self.is_disordered.load(Ordering::Relaxed);
-        self.can_begin_anew
-            && (is_blaming && !self.asks_senders.load(Ordering::Acquire)
-                || is_disordered && !self.holds.load(Ordering::Acquire))
+        self.can_begin_anew && is_blaming && !self.asks_senders.load(Ordering::Acquire)
     }
 
     /// If reading was broken off, forgets what was counted: it is to be read again, with what was missing.
@@ -204,7 +198,6 @@ impl Run {
             return false;
         }
         self.asks_senders.fetch_or(self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES, Ordering::AcqRel);
-        self.holds.fetch_or(self.is_disordered.load(Ordering::Relaxed), Ordering::AcqRel);
         self.lock().sightings.clear();
         self.forget(Blamed::default());
         true
@@ -278,7 +271,6 @@ impl Run {
         drop(totals);
         *self.unfed() = Unfed::default();
         self.blaming.store(0, Ordering::Relaxed);
-        self.is_disordered.store(false, Ordering::Relaxed);
         *self.feed_lock() = new_feed(&self.options, &self.inputs, blamed);
         *self.senders() = Senders::new(self.inputs.len());
         self.done_bytes.store(0, Ordering::Relaxed);
@@ -360,7 +352,6 @@ impl Run {
             if let Some(frontier) = frontier {
                 feed.advance(frontier);
             }
-            self.is_disordered.store(feed.is_disordered(), Ordering::Relaxed);
         }
     }
 
