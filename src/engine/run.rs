@@ -356,7 +356,10 @@ impl Run {
     }
 
     fn hand_over(&self, feed: &mut Feed) {
+        // Of a live run, what was read and how far it was read go together.
+        let totals = self.complete.load(Ordering::Acquire).then(|| self.lock());
         let Unfed { mut trials, mut others } = mem::take(&mut *self.unfed());
+        drop(totals);
         feed.know(&self.names.lock());
         feed.add(&mut trials, &mut others);
     }
@@ -561,8 +564,8 @@ impl Run {
 
     /// Adds a worker's part to the whole and leaves it empty.
     pub fn add(&self, worker: &mut Worker<'_>, stats: &mut [Option<InputStats>]) {
-        self.put_by(worker);
         let mut totals = self.lock();
+        self.put_by(worker);
         self.add_to(&mut totals, worker, stats);
     }
 
