@@ -24,7 +24,7 @@ const SLICE: usize = 1 << 19;
 /// Between two looks at what will not change any more.
 const SETTLE: i64 = 43_200;
 /// Late lines of a live run are put in their place for so long, and for twice as long at most.
-const WINDOW: i64 = 600;
+pub const WINDOW: i64 = 600;
 /// No more trials of a source are kept for that.
 const MOST_RECENT: usize = 1 << 20;
 /// Time has gone on where so many trials say so: a single stamp may be a mistake.

@@ -19,9 +19,16 @@ const FUTURE: i64 = 86_400;
 /// The frontiers of all inputs.
 #[derive(Default)]
 pub struct Frontier {
-    /// By piece of work of a scan: nothing older will come from it.
-    pieces: Mutex<Vec<i64>>,
+    scan: Mutex<Scan>,
     live: Mutex<Vec<Live>>,
+}
+
+#[derive(Default)]
+struct Scan {
+    /// By piece of work: nothing older will come from it.
+    pieces: Vec<i64>,
+    /// The scan ends before anything later is taken.
+    most: i64,
 }
 
 /// A file that is followed.
@@ -38,25 +45,26 @@ impl Frontier {
     /// For so many inputs.
     pub fn new(inputs: usize) -> Self {
         let live = Live { newest: i64::MIN, slack: SLACK, stepped: None, grew: None };
-        Self { pieces: Mutex::default(), live: Mutex::new(vec![live; inputs]) }
+        Self { scan: Mutex::default(), live: Mutex::new(vec![live; inputs]) }
     }
 
-    /// A scan begins: by piece, the first second in it.
-    pub fn begin(&self, starts: Vec<i64>) {
-        *lock(&self.pieces) = starts;
+    /// A scan begins: by piece, the first second in it. What is later than `most` waits until its end.
+    pub fn begin(&self, pieces: Vec<i64>, most: i64) {
+        *lock(&self.scan) = Scan { pieces, most };
     }
 
     /// A piece is read up to this second; `i64::MAX`: to its end.
     pub fn reached(&self, piece: usize, second: i64) {
-        if let Some(reached) = lock(&self.pieces).get_mut(piece) {
+        if let Some(reached) = lock(&self.scan).pieces.get_mut(piece) {
             *reached = second.max(*reached);
         }
     }
 
     /// The second up to which a scan has read all; `None` at its end.
     pub fn of_scan(&self) -> Option<i64> {
-        let least = lock(&self.pieces).iter().copied().min().filter(|second| *second < i64::MAX);
-        least.map(|second| second.saturating_sub(DISORDER))
+        let scan = lock(&self.scan);
+        let least = scan.pieces.iter().copied().min().filter(|second| *second < i64::MAX);
+        least.map(|second| second.saturating_sub(DISORDER).min(scan.most))
     }
 
     /// A live input has grown by lines from `first` to `last`.
@@ -89,4 +97,22 @@ impl Frontier {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Each change is complete or not begun.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_takes_nothing_that_a_live_run_may_have_to_take_again() {
+        let frontier = Frontier::new(2);
+        // Another host's clock is a day ahead: that its file is read says nothing of this one's.
+        frontier.begin(vec![10_000, 100_000], 8_000);
+        frontier.reached(0, i64::MAX);
+        assert_eq!(frontier.of_scan(), Some(8_000));
+        frontier.begin(vec![10_000, 100_000], i64::MAX);
+        assert_eq!(frontier.of_scan(), Some(10_000 - DISORDER));
+        frontier.reached(0, i64::MAX);
+        assert_eq!(frontier.of_scan(), Some(100_000 - DISORDER));
+    }
 }

@@ -16,7 +16,7 @@ use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream_with};
 
 use super::collect::{Aside, Context, InputStats, Suspended, Task, Worker};
-use super::feed::{Blamed, Feed};
+use super::feed::{Blamed, Feed, WINDOW};
 use super::frontier::Frontier;
 use super::look_back::{leaves_senders_out, look};
 use super::options::{Options, Prefilter};
@@ -295,7 +295,7 @@ impl Run {
         let start = |piece: &Piece| self.inputs[piece.input].starts_at(piece.span.unwrap_or(0));
         // In the order of time, so that little is read ahead of what the detection can take.
         pieces.sort_by_key(start);
-        self.frontier.begin(pieces.iter().map(start).collect());
+        self.frontier.begin(pieces.iter().map(start).collect(), self.window_begins());
         // Where there are threads without a piece, they help a piece that is compressed: who searches waits for them.
         let helpers = match self.options.threads.checked_sub(pieces.len()) {
             None | Some(0) => 0,
@@ -336,6 +336,14 @@ impl Run {
             // No threads to be had: slower, but the same answer.
             None => work(),
         }
+    }
+
+    /// The end of each followed file may be taken once more, by the clock of its sources, which others are ahead of: from
+    /// this second on, trials wait until all is read. The greatest where nothing is followed.
+    fn window_begins(&self) -> i64 {
+        let followed = self.inputs.iter().filter(|input| self.options.follow && input.plain_file().is_some());
+        let last = followed.filter_map(|input| Some(input.starts_at(input.spans.len().checked_sub(1)?)));
+        last.min().map_or(i64::MAX, |start| start.saturating_sub(2 * WINDOW))
     }
 
     /// Hands over the trials of a piece that was read up to this second, and lets the detection take what it can, unless
