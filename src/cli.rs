@@ -75,17 +75,24 @@ fn speed(text: &str) -> Result<f64, String> {
     speed.ok_or_else(|| "a number from 0.1 to 1000".to_owned())
 }
 
+/// What the reports share.
 #[derive(Debug, Args)]
-pub struct SummaryArgs {
-    /// How to print
-    #[arg(long, value_enum, default_value_t)]
-    pub format: SummaryFormat,
+pub struct OutArgs {
     /// Write to this file (atomically) and not to stdout
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Print nothing where nothing of this kind is active at the end
     #[arg(long, value_enum, value_name = "WHAT")]
     pub only_if: Option<Active>,
+}
+
+#[derive(Debug, Args)]
+pub struct SummaryArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub format: SummaryFormat,
+    #[command(flatten)]
+    pub out: OutArgs,
     #[command(flatten)]
     pub read: ReadArgs,
 }
@@ -110,12 +117,8 @@ pub struct OnsetsArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: OnsetsFormat,
-    /// Write to this file (atomically) and not to stdout
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Print nothing where nothing of this kind is active at the end
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub only_if: Option<Active>,
+    #[command(flatten)]
+    pub out: OutArgs,
     /// Show the arithmetic of one event instead: its number in the list, from 1, or its id
     #[arg(long, value_name = "N", conflicts_with_all = ["format", "only_if"])]
     pub explain_onset: Option<String>,
@@ -131,12 +134,8 @@ pub struct EvidenceArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub format: EvidenceFormat,
-    /// Write to this file (atomically) and not to stdout
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Print nothing where nothing of this kind is active at the end
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub only_if: Option<Active>,
+    #[command(flatten)]
+    pub out: OutArgs,
     #[command(flatten)]
     pub read: ReadArgs,
 }

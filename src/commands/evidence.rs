@@ -17,12 +17,12 @@ pub fn run(args: &EvidenceArgs) -> Result<u8, Failure> {
     let run = Run::new(options, false);
     run.scan(false);
     let evidence = engine::evidence(&run, &run.options.filter, args.ip);
-    if args.only_if.is_none_or(|what| output::is_active(&evidence.summary, what)) {
+    if output::is_wanted(&evidence.summary, &args.out) {
         let text = match args.format {
             EvidenceFormat::Markdown => export::evidence::markdown(&evidence, &[], args.read.mask),
             EvidenceFormat::Html => export::evidence::html(&evidence, &[], args.read.mask),
         };
-        output::write(text.as_bytes(), args.output.as_deref())?;
+        output::write(text.as_bytes(), args.out.output.as_deref())?;
     }
     Ok(output::status(&evidence.summary, &args.read))
 }

@@ -16,17 +16,17 @@ pub fn run(args: &OnsetsArgs) -> Result<u8, Failure> {
     let snapshot = run.batch();
     if let Some(which) = &args.explain_onset {
         let text = explain(&run, &snapshot, which)?;
-        output::write(crate::text::masked(text, args.read.mask).as_bytes(), args.output.as_deref())?;
+        output::write(crate::text::masked(text, args.read.mask).as_bytes(), args.out.output.as_deref())?;
         return Ok(output::status(&snapshot, &args.read));
     }
-    if args.only_if.is_none_or(|what| output::is_active(&snapshot, what)) {
+    if output::is_wanted(&snapshot, &args.out) {
         let text = match args.format {
             OnsetsFormat::Text => export::text::onsets(&snapshot),
             OnsetsFormat::Json => export::json::onsets(&snapshot),
             OnsetsFormat::Csv => export::csv::onsets(&snapshot),
             OnsetsFormat::Ndjson => snapshot.changes.iter().map(export::json::onset_change).collect(),
         };
-        output::write(crate::text::masked(text, args.read.mask).as_bytes(), args.output.as_deref())?;
+        output::write(crate::text::masked(text, args.read.mask).as_bytes(), args.out.output.as_deref())?;
     }
     Ok(output::status(&snapshot, &args.read))
 }

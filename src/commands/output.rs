@@ -8,7 +8,7 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 
 use crate::aggregate::{Snapshot, Status, Warning};
-use crate::cli::{Active, ReadArgs};
+use crate::cli::{Active, OutArgs, ReadArgs};
 use crate::text::{escape_controls, masked};
 
 /// Why a command ended early.
@@ -109,12 +109,17 @@ pub fn warn(warnings: &[Warning], args: &ReadArgs) {
 }
 
 /// Whether something of this kind is active at the end.
-pub fn is_active(snapshot: &Snapshot, what: Active) -> bool {
+fn is_active(snapshot: &Snapshot, what: Active) -> bool {
     snapshot.sources.iter().any(|s| match what {
         Active::Blocked => s.status == Status::Blocked,
         Active::Throttled => s.status == Status::Throttled,
         Active::Any => s.status != Status::Clear,
     })
+}
+
+/// Whether a report is to be written.
+pub fn is_wanted(snapshot: &Snapshot, out: &OutArgs) -> bool {
+    out.only_if.is_none_or(|what| is_active(snapshot, what))
 }
 
 /// Says what the user should know and gives the exit status.

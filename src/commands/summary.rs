@@ -12,9 +12,9 @@ use super::output::{self, Failure};
 pub fn run(args: &SummaryArgs) -> Result<u8, Failure> {
     let run = Run::new(options(&args.read, &config(&args.read)?, false)?, false);
     let snapshot = run.batch();
-    if args.only_if.is_none_or(|what| output::is_active(&snapshot, what)) {
+    if output::is_wanted(&snapshot, &args.out) {
         let bytes = render(&snapshot, args.format, args.read.mask);
-        output::write(&bytes, args.output.as_deref())?;
+        output::write(&bytes, args.out.output.as_deref())?;
     }
     Ok(output::status(&snapshot, &args.read))
 }

@@ -1,6 +1,5 @@
 //! A worker's part of the scan: chunks in, tables and trials out.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +11,7 @@ use crate::attribute::{self, SourceMap};
 use crate::memo::Memo;
 use crate::microsoft::{self, Bound, Class, Owner, Platform, Signal, Verdict};
 use crate::record::{
-    Answer, Attempt, Clock, Format, Line, Outcome, Plain, Reader, Record, Seen, Stamper, Time, domain_of,
+    Answer, Attempt, Clock, Format, Line, Outcome, Plain, Reader, Record, Stamper, Time, domain_of,
 };
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
@@ -25,125 +24,13 @@ use super::options::Prefilter;
 use super::others::{Other, Others};
 use super::senders::{Left, Waiting, message};
 use super::skew::Skews;
+use super::stats::InputStats;
 use super::told::{Told, fingerprint, fingerprints};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
 use super::twice::{Firsts, Sighting, leaves_out, sift};
 
-/// Samples of lines that were not understood, kept for the user.
-const SAMPLES: usize = 3;
 /// More suspected copies than this are sifted.
 const MOST_SIGHTINGS: usize = 1 << 12;
-/// Bytes of a sample.
-const SAMPLE_BYTES: usize = 400;
-
-/// A line that looked like a delivery and was not understood.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sample {
-    pub offset: u64,
-    pub why: &'static str,
-    pub line: Box<[u8]>,
-}
-
-/// What was seen of one input.
-#[derive(Clone, Debug, Default)]
-pub struct InputStats {
-    pub bytes: u64,
-    pub lines: u64,
-    /// Certainly Microsoft's.
-    pub attempts: u64,
-    /// Microsoft's if it refused mail for this domain elsewhere.
-    pub by_domain: BTreeMap<u32, u64>,
-    pub malformed: u64,
-    pub held_back: u64,
-    pub other_attempts: u64,
-    /// Lines that are no delivery records.
-    pub irrelevant: u64,
-    /// Lines that held at least one record.
-    pub parsed: u64,
-    /// What the parser has to say of this log.
-    pub notes: BTreeSet<&'static str>,
-    /// It was cut up, and has to be read in order.
-    pub is_lost: bool,
-    /// Its attempts, whoever they went to.
-    pub seen: Seen,
-    /// Of the attempts, and of the lines at both ends.
-    pub first: Option<Time>,
-    pub last: Option<Time>,
-    /// Offset and time of the first and the last line with a stamp.
-    first_line: Option<(u64, Time)>,
-    last_line: Option<(u64, Time)>,
-    /// The first few, by offset.
-    pub samples: Vec<Sample>,
-}
-
-impl InputStats {
-    pub fn merge(&mut self, other: Self) {
-        self.bytes += other.bytes;
-        self.lines += other.lines;
-        self.attempts += other.attempts;
-        self.malformed += other.malformed;
-        self.held_back += other.held_back;
-        self.other_attempts += other.other_attempts;
-        self.irrelevant += other.irrelevant;
-        self.parsed += other.parsed;
-        self.notes.extend(other.notes);
-        self.is_lost |= other.is_lost;
-        self.seen.merge(other.seen);
-        for (domain, count) in other.by_domain {
-            *self.by_domain.entry(domain).or_default() += count;
-        }
-        self.extend_range(other.first);
-        self.extend_range(other.last);
-        for line in [other.first_line, other.last_line].into_iter().flatten() {
-            self.edge(line);
-        }
-        self.samples.extend(other.samples);
-        self.samples.sort();
-        self.samples.truncate(SAMPLES);
-    }
-
-    /// The range in time, also where nothing was tried at its ends.
-    pub fn range(&self) -> Option<(Time, Time)> {
-        let times = [self.first, self.last, self.first_line.map(|l| l.1), self.last_line.map(|l| l.1)];
-        let times = times.into_iter().flatten();
-        Some((times.clone().min()?, times.max()?))
-    }
-
-    /// The stamp of the last line that has one.
-    pub fn newest_line(&self) -> Option<Time> {
-        self.last_line.map(|(_, time)| time)
-    }
-
-    fn edge(&mut self, line: (u64, Time)) {
-        if self.first_line.is_none_or(|first| line.0 < first.0) {
-            self.first_line = Some(line);
-        }
-        if self.last_line.is_none_or(|last| line.0 > last.0) {
-            self.last_line = Some(line);
-        }
-    }
-
-    fn extend_range(&mut self, time: Option<Time>) {
-        let Some(time) = time else { return };
-        if self.first.is_none_or(|first| time < first) {
-            self.first = Some(time);
-        }
-        if self.last.is_none_or(|last| time > last) {
-            self.last = Some(time);
-        }
-    }
-
-    fn sample(&mut self, offset: u64, why: &'static str, line: &[u8]) {
-        self.malformed += 1;
-        if self.samples.len() < SAMPLES || self.samples.last().is_some_and(|s| offset < s.offset) {
-            let line = line[..line.len().min(SAMPLE_BYTES)].into();
-            self.samples.push(Sample { offset, why, line });
-            self.samples.sort();
-            self.samples.truncate(SAMPLES);
-        }
-    }
-}
-
 /// An attempt in ids, ready to be counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
@@ -161,6 +48,27 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Of an attempt that is Microsoft's by the key's verdict. `at`: input and offset.
+    fn of(
+        attempt: &Attempt<'_>,
+        judged: &Judged<'_>,
+        (input, offset): (u32, u64),
+        key: CellKey,
+        sender: u32,
+    ) -> Self {
+        Self {
+            key,
+            time: attempt.time,
+            input,
+            offset,
+            outcome: attempt.outcome,
+            queue: attempt.queue_id.map_or(0, queue_hash),
+            sender,
+            is_accepted: judged.verdict.class == Class::Accepted,
+            is_certain: judged.platform.is_some(),
+        }
+    }
+
     /// Counts it.
     pub fn add(&self, tables: &mut Tables, trials: &mut Trials, stats: &mut InputStats) {
         let Self { key, time, input, offset, outcome, queue, is_certain, .. } = *self;
@@ -421,9 +329,7 @@ impl<'e> Worker<'e> {
             }
         };
         let Side::Microsoft { platform, relay, place } = side else {
-            let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
-            let other = second.map(|second| Other { source, second, is_delivered: true });
-            return count_other(other, &mut self.others, stats);
+            return count_other(Other::of(attempt, || source), &mut self.others, stats);
         };
         let (smtp_code, enhanced) = codes(&attempt.answer);
         let (verdict, platform) = (Verdict::accepted(), Some(platform));
@@ -433,26 +339,17 @@ impl<'e> Worker<'e> {
             Some(sender) => self.sender_id(domain_of(sender)),
             None => self.sender_elsewhere(input, offset, before, attempt),
         };
-        let counted = Counted {
-            key: CellKey {
-                bucket: 0,
-                source,
-                domain: self.domain_id(attempt.recipient_domain()),
-                sender: 0,
-                relay,
-                place,
-                quoted: 0,
-                verdict: self.verdict_id(attempt, &judged),
-            },
-            time: attempt.time,
-            input,
-            offset,
-            outcome: attempt.outcome,
-            queue: attempt.queue_id.map_or(0, queue_hash),
-            sender,
-            is_accepted: true,
-            is_certain: true,
+        let key = CellKey {
+            bucket: 0,
+            source,
+            domain: self.domain_id(attempt.recipient_domain()),
+            sender: 0,
+            relay,
+            place,
+            quoted: 0,
+            verdict: self.verdict_id(attempt, &judged),
         };
+        let counted = Counted::of(attempt, &judged, (input, offset), key, sender);
         counted.add(&mut self.tables, &mut self.trials, stats);
     }
 
@@ -475,14 +372,8 @@ impl<'e> Worker<'e> {
             None => microsoft::owner(None),
         };
         let Some(judged) = judge_by(attempt, relay) else {
-            let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok());
-            return Whose::Other(second.map(|second| Other {
-                source: self.source_id(attempt),
-                second,
-                is_delivered: attempt.outcome == Outcome::Delivered,
-            }));
+            return Whose::Other(Other::of(attempt, || self.source_id(attempt)));
         };
-        let is_accepted = judged.verdict.class == Class::Accepted;
         // A domain's own fault needs the domain; for the rest it is worth no memory unless it is asked for.
         let by_sender = !self.context.filter.sender_domain.is_empty();
         let concerns_sender = match judged.verdict.signal {
@@ -500,29 +391,22 @@ impl<'e> Worker<'e> {
             _ => 0,
         };
         let verdict = self.verdict_id(attempt, &judged);
-        if !is_accepted && let Answer::Text(text) = attempt.answer {
+        if judged.verdict.class != Class::Accepted
+            && let Answer::Text(text) = attempt.answer
+        {
             self.tables.example(verdict, input, offset, text);
         }
-        Whose::Microsoft(Counted {
-            key: CellKey {
-                bucket: 0,
-                source: self.source_id(attempt),
-                domain: self.domain_id(attempt.recipient_domain()),
-                sender: if by_sender { sender } else { 0 },
-                relay: self.relay_id(attempt.relay_ip),
-                place: self.place_id(attempt, judged.host_tag),
-                quoted: self.quoted_id(judged.quoted),
-                verdict,
-            },
-            time: attempt.time,
-            input,
-            offset,
-            outcome: attempt.outcome,
-            queue: attempt.queue_id.map_or(0, queue_hash),
-            sender,
-            is_accepted,
-            is_certain: judged.platform.is_some(),
-        })
+        let key = CellKey {
+            bucket: 0,
+            source: self.source_id(attempt),
+            domain: self.domain_id(attempt.recipient_domain()),
+            sender: if by_sender { sender } else { 0 },
+            relay: self.relay_id(attempt.relay_ip),
+            place: self.place_id(attempt, judged.host_tag),
+            quoted: self.quoted_id(judged.quoted),
+            verdict,
+        };
+        Whose::Microsoft(Counted::of(attempt, &judged, (input, offset), key, sender))
     }
 
     /// The sender that another line tells; a number to ask with later where this task has not seen it.

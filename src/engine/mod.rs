@@ -19,6 +19,7 @@ mod run;
 mod senders;
 mod session;
 mod skew;
+mod stats;
 mod summary;
 mod told;
 mod trials;

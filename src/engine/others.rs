@@ -3,6 +3,7 @@
 use foldhash::{HashMap, HashMapExt};
 
 use crate::detect::OtherProviders;
+use crate::record::{Attempt, Outcome};
 
 /// One attempt at another provider.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,14 @@ pub struct Other {
     /// Unix seconds.
     pub second: u32,
     pub is_delivered: bool,
+}
+
+impl Other {
+    /// `None` where the attempt has no time.
+    pub fn of(attempt: &Attempt<'_>, source: impl FnOnce() -> u32) -> Option<Self> {
+        let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok())?;
+        Some(Self { source: source(), second, is_delivered: attempt.outcome == Outcome::Delivered })
+    }
 }
 
 /// What a worker counted.

@@ -15,7 +15,7 @@ use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
 use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream_with};
 
-use super::collect::{Aside, Context, InputStats, Suspended, Task, Worker};
+use super::collect::{Aside, Context, Suspended, Task, Worker};
 use super::feed::{Blamed, Feed, WINDOW};
 use super::frontier::Frontier;
 use super::look_back::{leaves_senders_out, look};
@@ -24,6 +24,7 @@ use super::others::Others;
 use super::prepare::{Inputs, Prepared, Stream, prepare};
 use super::senders::{Sender, Senders, Waiting};
 use super::skew::Skews;
+use super::stats::InputStats;
 use super::summary::{self, Detected};
 use super::told::{Told, fingerprints};
 use super::trials::Trials;
@@ -186,7 +187,7 @@ impl Run {
         self.lock().changes += 1;
     }
 
-    /// Whether reading on is of no use: it will begin anew, as [`Self::is_enough`] would say at the end.
+    /// Whether reading on is of no use: there will be an event that blames a sender, and nobody has asked for senders.
     fn breaks_off(&self) -> bool {
         let is_blaming = self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES;
         self.can_begin_anew && is_blaming && !self.asks_senders.load(Ordering::Acquire)
@@ -197,8 +198,7 @@ impl Run {
         if !self.breaks_off() || self.stopped() {
             return false;
         }
-        self.asks_senders.fetch_or(self.blaming.load(Ordering::Relaxed) >= MANY_BLAMES, Ordering::AcqRel);
-        self.lock().sightings.clear();
+        self.asks_senders.store(true, Ordering::Release);
         self.forget(Blamed::default());
         true
     }
@@ -209,7 +209,6 @@ impl Run {
         if !is_lost || self.stopped() || self.in_order.swap(true, Ordering::AcqRel) {
             return false;
         }
-        self.lock().sightings.clear();
         self.forget(Blamed::default());
         true
     }
@@ -267,6 +266,7 @@ impl Run {
         totals.tables = Tables::new(self.by_time, &self.options.filter);
         totals.inputs.fill(InputStats::default());
         totals.asides.clear();
+        totals.sightings.clear();
         totals.skews = Skews::default();
         drop(totals);
         *self.unfed() = Unfed::default();

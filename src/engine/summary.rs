@@ -15,8 +15,8 @@ use crate::detect::{Family, Onset, OnsetChange, OnsetStatus};
 use crate::record::Time;
 use crate::text::escape_controls;
 
-use super::collect::InputStats;
 use super::run::{Run, Totals};
+use super::stats::InputStats;
 
 /// The onsets of everything read so far, whatever the filter: an onset needs the attempts that went through.
 #[derive(Debug, Default)]

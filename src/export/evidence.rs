@@ -17,7 +17,7 @@ use crate::text::mask;
 
 use super::explain::{have_ready, links, where_to};
 use super::page::{self, Block, Bullet, Line, Span, ours};
-use super::text::{codes, grouped, short};
+use super::text::{codes, grouped, outcomes, refusals, short};
 
 /// Lines that are shown; Microsoft looks up one or two.
 const LINES: usize = 24;
@@ -175,13 +175,10 @@ impl Pack<'_> {
             self.named(
                 "Attempts",
                 format!(
-                    "{} to Microsoft: {} delivered, {} deferred, {} bounced; of them {} blocked, {} throttled",
+                    "{} to Microsoft: {}; of them {}",
                     grouped(counts.attempts),
-                    grouped(counts.delivered),
-                    grouped(counts.deferred),
-                    grouped(counts.bounced),
-                    grouped(counts.blocked),
-                    grouped(counts.throttled)
+                    outcomes(&counts),
+                    refusals(&counts)
                 ),
             );
             let status = summary.sources.iter().map(|row| row.status).max().unwrap_or_default();

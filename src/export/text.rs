@@ -119,13 +119,10 @@ fn head(text: &mut String, snapshot: &Snapshot) {
     let counts = &totals.counts;
     let _ = writeln!(
         text,
-        "{} attempts to Microsoft: {} delivered, {} deferred, {} bounced; {} blocked, {} throttled",
+        "{} attempts to Microsoft: {}; {}",
         grouped(counts.attempts),
-        grouped(counts.delivered),
-        grouped(counts.deferred),
-        grouped(counts.bounced),
-        grouped(counts.blocked),
-        grouped(counts.throttled)
+        outcomes(counts),
+        refusals(counts)
     );
     let _ = writeln!(
         text,
@@ -226,6 +223,17 @@ fn replies(text: &mut String, snapshot: &Snapshot) {
 pub(super) fn codes(smtp: Option<u16>, enhanced: Option<&str>) -> String {
     let smtp = smtp.map(|code| code.to_string());
     smtp.as_deref().into_iter().chain(enhanced).collect::<Vec<_>>().join(" ")
+}
+
+/// What became of attempts: the parts add up to them.
+pub fn outcomes(counts: &Counts) -> String {
+    let Counts { delivered, deferred, bounced, .. } = *counts;
+    format!("{} delivered, {} deferred, {} bounced", grouped(delivered), grouped(deferred), grouped(bounced))
+}
+
+/// How many of them Microsoft refused for what the sender is.
+pub fn refusals(counts: &Counts) -> String {
+    format!("{} blocked, {} throttled", grouped(counts.blocked), grouped(counts.throttled))
 }
 
 /// Thousands apart by a narrow blank that every terminal has.
