@@ -9,7 +9,6 @@ use std::io::{self, Cursor, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::ahead::in_steps;
 use super::decode::{Compression, decoder};
 
 /// Compressed bytes of a batch, at least, where there are so many.
@@ -326,7 +325,7 @@ impl Members {
             before.extend_from_slice(&self.take()?.batch);
         }
         if let Some(rest) = self.cutter.take().and_then(|cutter| cutter.rest(before)) {
-            self.rest = Some(in_steps(decoder(self.compression, rest)?));
+            self.rest = Some(decoder(self.compression, rest)?);
         }
         Ok(())
     }
