@@ -284,7 +284,9 @@ impl Run {
             if input.format.is_none() || live {
                 continue;
             }
-            let is_cut = input.first_line.is_some() && !self.in_order.load(Ordering::Acquire);
+            // It may turn out that it must not be: then all is read again.
+            let may_cut = self.can_begin_anew && !self.in_order.load(Ordering::Acquire);
+            let is_cut = input.first_line.is_some() && may_cut;
             let parallel = is_cut || input.format.is_some_and(|f| f.order() == Order::Any);
             if parallel && input.plain_file().is_some() {
                 pieces.extend((0..input.spans.len()).map(|span| Piece { input: index, span: Some(span) }));
