@@ -22,7 +22,7 @@ impl<T> Default for Memo<T> {
     }
 }
 
-impl<T: Copy> Memo<T> {
+impl<T: Clone> Memo<T> {
     /// The value for these bytes; `make` makes it where it is not at hand.
     #[inline]
     pub fn get(&mut self, key: &[u8], make: impl FnOnce() -> T) -> T {
@@ -30,7 +30,7 @@ impl<T: Copy> Memo<T> {
             return value;
         }
         let value = make();
-        self.set(key, value);
+        self.set(key, value.clone());
         value
     }
 
@@ -38,7 +38,7 @@ impl<T: Copy> Memo<T> {
     #[inline]
     pub fn known(&self, key: &[u8]) -> Option<T> {
         let slot = &self.slots[slot_of(key)];
-        slot.value.filter(|_| slot.key == key)
+        slot.value.as_ref().filter(|_| slot.key == key).cloned()
     }
 
     /// Remembers the value for these bytes.
@@ -50,14 +50,17 @@ impl<T: Copy> Memo<T> {
     }
 }
 
-/// By both ends and the length: names of one kind are alike in the middle.
+/// By all bytes: names of one kind are alike at both ends. The last words may share some.
+#[inline]
 fn slot_of(key: &[u8]) -> usize {
-    let (first, last) = match (key.first_chunk(), key.last_chunk()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => (key.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+    let (words, rest) = key.as_chunks();
+    let last = match key.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
-    let mixed = (first ^ last.rotate_left(29) ^ (key.len() as u64) << 17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 56) as usize % SLOTS
+    let mix = |mixed: u64, word: u64| (mixed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    words.fold(mix(key.len() as u64, last), mix) as usize % SLOTS
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ pub fn utf8(bytes: &[u8]) -> Cow<'_, str> {
 /// Lossy UTF-8 with control characters written out (`\n`, `\x1b`), so that no terminal acts on them.
 pub fn escape_controls(bytes: &[u8]) -> String {
     let lossy = utf8(bytes);
+    // All bytes are looked at: that is quicker than to stop at the first that is none of these.
+    if lossy.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
+        return lossy.into_owned();
+    }
     let mut text = String::with_capacity(lossy.len());
     for c in lossy.chars() {
         match c {

@@ -18,7 +18,7 @@ use crate::source::{Chunk, ChunkSink};
 use crate::text::{escape_controls, lower};
 
 use super::clock::answered_at;
-use super::judge::{Judged, answering_host, bound_by_relay, codes, judge_by};
+use super::judge::{Judged, Said, answering_host, bound_by_relay, codes, judge_by};
 use super::look_back::{LookBack, scanner};
 use super::options::Prefilter;
 use super::others::{Other, Others};
@@ -192,6 +192,7 @@ pub struct Worker<'e> {
     /// Likewise, where not all lines that tell senders are read.
     look_back: Option<LookBack>,
     owners: Memo<Owner>,
+    replies: Memo<Said>,
     /// By what stands in a line of them: of relays, whose they are; of sources, their ids.
     sides: Memo<Side>,
     headers: Memo<u32>,
@@ -219,6 +220,7 @@ impl<'e> Worker<'e> {
             left: Left::new(context.inputs),
             look_back: None,
             owners: Memo::default(),
+            replies: Memo::default(),
             sides: Memo::default(),
             headers: Memo::default(),
             sources: Cache::default(),
@@ -371,7 +373,13 @@ impl<'e> Worker<'e> {
             Some(host) => self.owners.get(host, || microsoft::owner(Some(host))),
             None => microsoft::owner(None),
         };
-        let Some(judged) = judge_by(attempt, relay) else {
+        let replies = &mut self.replies;
+        let said = |answer: &Answer<'_>| match *answer {
+            // The host tag at its end is no part of what it says, and differs from reply to reply.
+            Answer::Text(reply) => replies.get(microsoft::without_tag(reply), || Said::of(answer)),
+            _ => Said::of(answer),
+        };
+        let Some(judged) = judge_by(attempt, relay, said) else {
             return Whose::Other(Other::of(attempt, || self.source_id(attempt)));
         };
         // A domain's own fault needs the domain; for the rest it is worth no memory unless it is asked for.

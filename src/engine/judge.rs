@@ -30,13 +30,32 @@ pub fn bound_by_relay(attempt: &Attempt<'_>) -> Option<Bound> {
     }
 }
 
-/// `None` for another provider's mail.
-pub fn judge<'a>(attempt: &Attempt<'a>) -> Option<Judged<'a>> {
-    judge_by(attempt, microsoft::owner(attempt.relay_host))
+/// What an answer says, whoever gave it.
+#[derive(Clone, Debug)]
+pub struct Said {
+    verdict: Verdict<'static>,
+    quoted: Option<IpAddr>,
 }
 
-/// The same, where it is known whose the relay's name is.
-pub fn judge_by<'a>(attempt: &Attempt<'a>, relay: Owner) -> Option<Judged<'a>> {
+impl Said {
+    /// Reads it.
+    pub fn of(answer: &Answer<'_>) -> Self {
+        let quoted = if let Answer::Text(reply) = answer { microsoft::quoted_ip(reply) } else { None };
+        Self { verdict: Catalogue::active().classify(answer), quoted }
+    }
+}
+
+/// `None` for another provider's mail.
+pub fn judge<'a>(attempt: &Attempt<'a>) -> Option<Judged<'a>> {
+    judge_by(attempt, microsoft::owner(attempt.relay_host), Said::of)
+}
+
+/// The same, where it is known whose the relay's name is. `said`: to read a refusal's answer, or to know it.
+pub fn judge_by<'a>(
+    attempt: &Attempt<'a>,
+    relay: Owner,
+    said: impl FnOnce(&Answer<'a>) -> Said,
+) -> Option<Judged<'a>> {
     if attempt.relay_port == Some(SUBMISSION) {
         return None;
     }
@@ -50,19 +69,22 @@ pub fn judge_by<'a>(attempt: &Attempt<'a>, relay: Owner) -> Option<Judged<'a>> {
         Bound::No => return None,
         Bound::ByDomain => None,
     };
-    Some(judge_reply(attempt, platform))
+    Some(judge_reply(attempt, platform, said))
 }
 
 /// The same for an attempt that is known to be Microsoft's.
-pub fn judge_reply<'a>(attempt: &Attempt<'a>, platform: Option<Platform>) -> Judged<'a> {
+pub fn judge_reply<'a>(
+    attempt: &Attempt<'a>,
+    platform: Option<Platform>,
+    said: impl FnOnce(&Answer<'a>) -> Said,
+) -> Judged<'a> {
     let (smtp_code, enhanced) = codes(&attempt.answer);
     let mut judged =
         Judged { platform, smtp_code, enhanced, verdict: Verdict::accepted(), host_tag: None, quoted: None };
     if attempt.outcome != Outcome::Delivered {
-        judged.verdict = Catalogue::active().classify(&attempt.answer);
+        Said { verdict: judged.verdict, quoted: judged.quoted } = said(&attempt.answer);
         if let Answer::Text(reply) = attempt.answer {
             judged.host_tag = microsoft::host_tag(reply);
-            judged.quoted = microsoft::quoted_ip(reply);
         }
     }
     judged.host_tag = judged.host_tag.or(attempt.greeting);

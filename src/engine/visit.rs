@@ -15,7 +15,7 @@ use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 use crate::text::lower;
 
 use super::collect::source_key;
-use super::judge::{Judged, answering_host, judge, judge_reply};
+use super::judge::{Judged, Said, answering_host, judge, judge_reply};
 use super::look_back::scanner;
 use super::prepare::Prepared;
 use super::run::Run;
@@ -257,7 +257,7 @@ impl Look<'_> {
         }
         let judged = match judged {
             Some(judged) if is_microsoft => judged,
-            _ => Judged { host_tag: None, quoted: None, ..judge_reply(attempt, None) },
+            _ => Judged { host_tag: None, quoted: None, ..judge_reply(attempt, None, Said::of) },
         };
         let key = source_key(attempt, &self.run.options.source_map);
         let (source_ip, source_evidence) = self.source(&key, judged.quoted);

@@ -256,7 +256,7 @@ pub fn host_tag(reply: &[u8]) -> Option<&[u8]> {
 }
 
 /// The reply up to the host tag at its end, if it has one there.
-pub(super) fn without_tag(reply: &[u8]) -> &[u8] {
+pub fn without_tag(reply: &[u8]) -> &[u8] {
     match memchr::memrchr(b'[', reply) {
         Some(open) if reply.ends_with(b"]") && tag_at(&reply[open + 1..]).is_some() => &reply[..open],
         _ => reply,

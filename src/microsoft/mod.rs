@@ -24,7 +24,7 @@ pub use exports::{Exports, Use, Uses, exports};
 pub use hosts::{
     Bound, City, Datacenter, Owner, Relay, bound, bound_by_greeting, bound_by_relay, city, datacenter,
     host_tag, is_consumer_domain, is_eop_address, is_public, is_reverse_name, mailbox_host, needles, owner,
-    quoted_ip, quoted_ips, region, region_name, relay,
+    quoted_ip, quoted_ips, region, region_name, relay, without_tag,
 };
 pub use unknown::Unknown;
 pub use verdict::{ACCEPTED, Certainty, NO_REPLY, ReplyCodes, Verdict, codes};

@@ -16,30 +16,23 @@ pub(crate) fn parse_ip(text: &[u8]) -> Option<IpAddr> {
 
 /// Dotted quad, without the detour over UTF-8: this is read for each delivery.
 pub(crate) fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0u8; 4];
-    let mut at = 0;
-    for (index, octet) in octets.iter_mut().enumerate() {
-        if index > 0 {
-            if text.get(at) != Some(&b'.') {
-                return None;
+    let (mut address, mut octet, mut digits, mut dots) = (0u32, 0u32, 0, 0);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' if digits < 3 => {
+                octet = octet * 10 + u32::from(byte - b'0');
+                digits += 1;
             }
-            at += 1;
-        }
-        let start = at;
-        let mut value = 0u16;
-        while let Some(byte) = text.get(at).filter(|byte| byte.is_ascii_digit()) {
-            value = value * 10 + u16::from(byte - b'0');
-            at += 1;
-            if at - start > 3 {
-                return None;
+            b'.' if digits > 0 && octet < 256 => {
+                address = address << 8 | octet;
+                (octet, digits) = (0, 0);
+                dots += 1;
             }
+            _ => return None,
         }
-        if at == start {
-            return None;
-        }
-        *octet = u8::try_from(value).ok()?;
     }
-    (at == text.len()).then(|| Ipv4Addr::from(octets))
+    let is_whole = dots == 3 && digits > 0 && octet < 256;
+    is_whole.then(|| Ipv4Addr::from(address << 8 | octet))
 }
 
 /// Loopback, private, link-local or carrier-grade NAT: a hop inside the own network.
