@@ -170,6 +170,12 @@ pub(super) struct Placed {
     pub width: u16,
 }
 
+/// Of a column without which the others say too little.
+const LEAST_NEED: u8 = 4;
+
+/// Cells of a source with its name that the columns needed less give way to.
+const USUAL_NAME: u16 = 30;
+
 /// Blanks between two columns.
 const GAP: u16 = 2;
 
@@ -178,9 +184,9 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let digits = text::group(snapshot.totals.counts.attempts).len() as u16;
     // Addresses and names of a common length whole; the names beside addresses where there is room.
     let (short, name) = widest(tab, snapshot);
-    let want = |column: Column| match column {
-        Column::Name if tab == Tab::Replies => 18,
-        Column::Name => short.min((width / 2).max(16)),
+    let mut name_cells = if tab == Tab::Replies { 18 } else { short.min((width / 2).max(16)) };
+    let cells = |column: Column, name_cells: u16| match column {
+        Column::Name => name_cells,
         Column::Status => 11,
         Column::Platform => 8,
         Column::Region => 6,
@@ -200,7 +206,12 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let mut taken = Vec::new();
     let mut used = 0;
     for (column, need) in by_need {
-        let w = want(column);
+        let more = name.saturating_sub(name_cells);
+        if tab == Tab::Sources && need > LEAST_NEED && name <= USUAL_NAME && used + more <= width {
+            name_cells += more;
+            used += more;
+        }
+        let w = cells(column, name_cells);
         let gap = if taken.is_empty() { 0 } else { GAP };
         if used + gap + w <= width {
             used += gap + w;
@@ -208,7 +219,7 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
         } else if taken.is_empty() {
             used = width;
             taken.push(column);
-        } else if need < 5 {
+        } else if need <= LEAST_NEED {
             break;
         }
     }
@@ -217,7 +228,7 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let mut x = 0;
     let mut placed = Vec::new();
     for &(column, _) in all.iter().filter(|c| taken.contains(&c.0)) {
-        let mut w = want(column).min(width);
+        let mut w = cells(column, name_cells).min(width);
         if column == stretch {
             w += if stretch == Column::Meaning {
                 spare
