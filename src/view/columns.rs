@@ -170,10 +170,7 @@ pub(super) struct Placed {
     pub width: u16,
 }
 
-/// Of a column without which the others say too little.
-const LEAST_NEED: u8 = 4;
-
-/// Cells of a source with its name that the columns needed less give way to.
+/// Of sources with longer names the address has to do where there is no room.
 const USUAL_NAME: u16 = 30;
 
 /// Blanks between two columns.
@@ -183,7 +180,7 @@ const GAP: u16 = 2;
 pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let digits = text::group(snapshot.totals.counts.attempts).len() as u16;
     // Addresses and names of a common length whole; the names beside addresses where there is room.
-    let (short, name) = widest(tab, snapshot);
+    let (short, usual, name) = widest(tab, snapshot);
     let mut name_cells = if tab == Tab::Replies { 18 } else { short.min((width / 2).max(16)) };
     let cells = |column: Column, name_cells: u16| match column {
         Column::Name => name_cells,
@@ -206,8 +203,11 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let mut taken = Vec::new();
     let mut used = 0;
     for (column, need) in by_need {
-        let more = name.saturating_sub(name_cells);
-        if tab == Tab::Sources && need > LEAST_NEED && name <= USUAL_NAME && used + more <= width {
+        // Before the share where the trend has no room anyway, else behind both.
+        let both = cells(Column::Share, 0) + cells(Column::Trend, 0) + 2 * GAP;
+        let is_turn = column == Column::Share && used + both > width || column == Column::Deferred;
+        let more = usual.saturating_sub(name_cells);
+        if tab == Tab::Sources && is_turn && used + more <= width {
             name_cells += more;
             used += more;
         }
@@ -219,7 +219,7 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
         } else if taken.is_empty() {
             used = width;
             taken.push(column);
-        } else if need <= LEAST_NEED {
+        } else if need < 5 {
             break;
         }
     }
@@ -242,20 +242,21 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     placed
 }
 
-/// Cells of the longest name among the first rows: what is needed, and with all that is beside it.
-fn widest(tab: Tab, snapshot: &Snapshot) -> (u16, u16) {
+/// Cells of the longest name among the first rows: what is needed, with what is usually beside it, and with all.
+fn widest(tab: Tab, snapshot: &Snapshot) -> (u16, u16, u16) {
     let cells = |name: &str| text::width(&text::clean_most(name, 64)) as u16;
     let rows = (0..tab.rows(snapshot).min(200)).filter_map(|i| Row::of(tab, snapshot, i));
-    let (short, long) = rows.fold((0, 0), |(short, long), row| {
+    let (short, usual, long) = rows.fold((0, 0, 0), |(short, usual, long), row| {
         let label = cells(&row.label());
         let alone = match row {
             Row::Source(SourceRow { source_ip: Some(ip), .. }) => cells(ip).min(39),
             Row::Source(source) => cells(source.label()).min(24),
             _ => label.min(30),
         };
-        (alone.max(short), label.max(long))
+        let is_usual = label <= USUAL_NAME;
+        (alone.max(short), if is_usual { label.max(usual) } else { usual }, label.max(long))
     });
-    (short.clamp(12, 39), long.clamp(12, 46))
+    (short.clamp(12, 39), usual, long.clamp(12, 46))
 }
 
 /// A row of any of the tables.
