@@ -347,11 +347,13 @@ pub(super) fn plot(areas: &Areas, snapshot: &Snapshot) -> Plot {
     }
     let inner = inside(chart);
     let before = if areas.heat { NAMES } else { AXIS };
+    let forests = u16::try_from(snapshot.datacenters.len()).unwrap_or(u16::MAX).max(1);
+    let most = if areas.heat { forests } else { u16::MAX };
     let area = Rect {
         x: inner.x + before.min(inner.width),
         y: inner.y,
         width: inner.width.saturating_sub(before + 1),
-        height: inner.height.saturating_sub(2),
+        height: inner.height.saturating_sub(2).min(most),
     };
     Plot::new(area, snapshot)
 }

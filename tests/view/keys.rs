@@ -1,7 +1,7 @@
 //! What keys and the mouse do.
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use eopwatch::aggregate::{Bucket, Filter, InputRow};
+use eopwatch::aggregate::{Bucket, Filter, InputRow, Snapshot};
 use eopwatch::detect::Family;
 use eopwatch::engine::{Gone, Hunted, LineList, LogLine, Mark};
 use eopwatch::record::Time;
@@ -210,10 +210,9 @@ fn leaving() {
 fn news_while_following() {
     let mut s = screen();
     s.snapshot.progress.live = true;
-    let throttle = s.snapshot.onsets.remove(3);
-    let late = [s.snapshot.onsets.remove(1), throttle];
-    s.send(Message::Data);
-    s.snapshot.onsets.extend(late);
+    for onset in s.snapshot.onsets.iter_mut().filter(|o| ["b2", "d4"].contains(&o.id.as_str())) {
+        onset.id.push_str(" anew");
+    }
     s.snapshot.version += 1;
     s.send(Message::Data);
     assert_eq!(s.state.news.len(), 2);
@@ -295,6 +294,17 @@ fn datacenters_by_time_are_walked_and_drilled_into() {
     assert_eq!(s.state.crumbs.len(), 2);
     s.press("Esc Esc c");
     assert!(s.text().contains("■ delivered"), "the first face again");
+}
+
+#[test]
+fn the_chart_has_its_cursor_when_there_is_something_to_point_at() {
+    let full = fake::full();
+    let mut s = Screen::new(Snapshot::default(), 160, 45);
+    s.press("c");
+    assert!(s.state.cursor.is_none());
+    s.snapshot = full;
+    s.send(Message::Data);
+    assert!(s.text().contains(" nam10  13 May "), "the readout: {}", s.text());
 }
 
 #[test]
@@ -828,4 +838,21 @@ fn what_is_read_so_far_is_not_called_healthy_where_something_was_blocked() {
     let text = s.text();
     assert!(!text.contains('✓') && text.contains("attempts so far"), "{text}");
     assert!(text.contains("attempts were blocked"), "{text}");
+}
+
+#[test]
+fn the_name_beside_an_address_is_told_whole_or_not_at_all() {
+    let mut snapshot = fake::full();
+    for (source, name) in snapshot.sources.iter_mut().zip(["postfix-out1/smtp", "postfix-out2/smtp"]) {
+        source.source_name = Some(name.into());
+    }
+    for (width, height) in [(60, 15), (80, 24), (100, 30), (120, 35), (160, 45)] {
+        let mut s = Screen::new(snapshot.clone(), width, height);
+        let text = s.text();
+        let row = text.lines().find(|l| l.contains(" · clear ")).expect("the second source");
+        assert!(!row.contains("post…") && !row.contains("postfix…"), "{width}: {row}");
+        assert!(row.contains("192.0.2.40 "), "{width}: {row}");
+        assert!(width != 80 || row.contains("postfix-out2/smtp"), "there is room for it: {row}");
+        assert!(width < 160 || text.contains(" TREND "), "{text}");
+    }
 }

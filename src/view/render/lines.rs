@@ -116,7 +116,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         text::group(list.total)
     };
     let room = usize::from(area.width.saturating_sub(4));
-    let order = if area.width < 60 { "" } else { ", newest first" };
+    let order = if area.width < 80 { "" } else { ", newest first" };
     let (before, behind) = (" Lines of ", format!(": {count}{order} "));
     let of = text::fit(of, room.saturating_sub(text::width(before) + text::width(&behind)));
     let mut block = framed(Line::from(vec![

@@ -93,6 +93,9 @@ pub fn update(state: &mut State, message: Message, snapshot: &Snapshot, lines: &
         Message::Data => {
             take_hit(state, lines);
             watch(state, snapshot, &mut effects);
+            if state.focus == Focus::Chart && state.cursor.is_none() {
+                focus_chart(state, snapshot);
+            }
             if let Some(guide) = &mut state.guide {
                 guide.tick(State::now(snapshot));
             }
