@@ -170,6 +170,9 @@ pub(super) struct Placed {
     pub width: u16,
 }
 
+/// Of sources with longer names the address has to do where there is no room.
+const USUAL_NAME: u16 = 30;
+
 /// Blanks between two columns.
 const GAP: u16 = 2;
 
@@ -177,10 +180,10 @@ const GAP: u16 = 2;
 pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let digits = text::group(snapshot.totals.counts.attempts).len() as u16;
     // Addresses and names of a common length whole; the names beside addresses where there is room.
-    let (short, name) = widest(tab, snapshot);
-    let want = |column: Column| match column {
-        Column::Name if tab == Tab::Replies => 18,
-        Column::Name => short.min((width / 2).max(16)),
+    let (short, usual, name) = widest(tab, snapshot);
+    let mut name_cells = if tab == Tab::Replies { 18 } else { short.min((width / 2).max(16)) };
+    let cells = |column: Column, name_cells: u16| match column {
+        Column::Name => name_cells,
         Column::Status => 11,
         Column::Platform => 8,
         Column::Region => 6,
@@ -200,7 +203,15 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let mut taken = Vec::new();
     let mut used = 0;
     for (column, need) in by_need {
-        let w = want(column);
+        // Before the share where the trend has no room anyway, else behind both.
+        let both = cells(Column::Share, 0) + cells(Column::Trend, 0) + 2 * GAP;
+        let is_turn = column == Column::Share && used + both > width || column == Column::Deferred;
+        let more = usual.saturating_sub(name_cells);
+        if tab == Tab::Sources && is_turn && used + more <= width {
+            name_cells += more;
+            used += more;
+        }
+        let w = cells(column, name_cells);
         let gap = if taken.is_empty() { 0 } else { GAP };
         if used + gap + w <= width {
             used += gap + w;
@@ -217,7 +228,7 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     let mut x = 0;
     let mut placed = Vec::new();
     for &(column, _) in all.iter().filter(|c| taken.contains(&c.0)) {
-        let mut w = want(column).min(width);
+        let mut w = cells(column, name_cells).min(width);
         if column == stretch {
             w += if stretch == Column::Meaning {
                 spare
@@ -231,20 +242,21 @@ pub(super) fn place(tab: Tab, width: u16, snapshot: &Snapshot) -> Vec<Placed> {
     placed
 }
 
-/// Cells of the longest name among the first rows: what is needed, and with all that is beside it.
-fn widest(tab: Tab, snapshot: &Snapshot) -> (u16, u16) {
+/// Cells of the longest name among the first rows: what is needed, with what is usually beside it, and with all.
+fn widest(tab: Tab, snapshot: &Snapshot) -> (u16, u16, u16) {
     let cells = |name: &str| text::width(&text::clean_most(name, 64)) as u16;
     let rows = (0..tab.rows(snapshot).min(200)).filter_map(|i| Row::of(tab, snapshot, i));
-    let (short, long) = rows.fold((0, 0), |(short, long), row| {
+    let (short, usual, long) = rows.fold((0, 0, 0), |(short, usual, long), row| {
         let label = cells(&row.label());
         let alone = match row {
             Row::Source(SourceRow { source_ip: Some(ip), .. }) => cells(ip).min(39),
             Row::Source(source) => cells(source.label()).min(24),
             _ => label.min(30),
         };
-        (alone.max(short), label.max(long))
+        let is_usual = label <= USUAL_NAME;
+        (alone.max(short), if is_usual { label.max(usual) } else { usual }, label.max(long))
     });
-    (short.clamp(12, 39), long.clamp(12, 46))
+    (short.clamp(12, 39), usual, long.clamp(12, 46))
 }
 
 /// A row of any of the tables.

@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use super::state::{Face, Focus, Menu, State};
 use super::text;
 use crate::aggregate::Snapshot;
+use crate::detect::Family;
 
 /// Panels of the overview; an absent one has no area.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +69,8 @@ pub(super) const WIDE: u16 = 110;
 pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
     let (w, full) = state.size;
     let h = full - guide_lines(state);
-    let mut areas = Areas { block_lines: if w >= 150 { 1 } else { 2 }, framed: true, ..Areas::default() };
+    let block_lines = if w >= 160 && !has_long_address(snapshot) { 1 } else { 2 };
+    let mut areas = Areas { block_lines, framed: true, ..Areas::default() };
     let mut y = 0;
     let mut bottom = h;
     let mut take = |height: u16, bottom: u16| {
@@ -84,7 +86,7 @@ pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
     }
     if areas.tiny {
         areas.framed = w >= 50 && h >= 9;
-        areas.block_lines = if w >= 50 && h >= 7 { 2 } else { 1 };
+        areas.block_lines = if w >= 36 && h >= 7 { 2 } else { 1 };
         if h >= 6 {
             bottom -= 1;
             areas.footer = Rect::new(0, bottom, w, 1);
@@ -149,6 +151,12 @@ pub(super) fn overview(state: &State, snapshot: &Snapshot) -> Areas {
         areas.advice = Rect::new(w - advice, areas.table.y, advice, areas.table.height);
     }
     areas
+}
+
+/// Whether the list of blocks has an address that leaves no room for the rest beside it.
+fn has_long_address(snapshot: &Snapshot) -> bool {
+    let is_long = |ip: &String| ip.len() > 20;
+    snapshot.onsets.iter().any(|o| o.family != Family::Auth && o.source_ip.as_ref().is_some_and(is_long))
 }
 
 /// Parts of every other view.
@@ -339,11 +347,13 @@ pub(super) fn plot(areas: &Areas, snapshot: &Snapshot) -> Plot {
     }
     let inner = inside(chart);
     let before = if areas.heat { NAMES } else { AXIS };
+    let forests = u16::try_from(snapshot.datacenters.len()).unwrap_or(u16::MAX).max(1);
+    let most = if areas.heat { forests } else { u16::MAX };
     let area = Rect {
         x: inner.x + before.min(inner.width),
         y: inner.y,
         width: inner.width.saturating_sub(before + 1),
-        height: inner.height.saturating_sub(2),
+        height: inner.height.saturating_sub(2).min(most),
     };
     Plot::new(area, snapshot)
 }

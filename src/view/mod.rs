@@ -27,7 +27,7 @@ pub use guide::{Guide, Tip};
 pub use keys::{Action, BadKey, Key, Keymap, View};
 pub use line_view::{Chase, LineView};
 pub use render::{AdviceFn, Scene, draw};
-pub use state::{Crumb, ExportKind, Face, Field, Focus, Notice, PromptKind, State};
+pub use state::{Crumb, ExportKind, Face, Field, Focus, News, Notice, PromptKind, State};
 pub use theme::ThemeName;
 pub use update::{Effect, Export, Message, update};
 

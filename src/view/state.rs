@@ -1,6 +1,6 @@
 //! Where the user is: plain data that [`super::update`] changes and [`super::render`] draws.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use tui_input::Input;
 
@@ -285,6 +285,14 @@ pub struct Notice {
     pub is_error: bool,
 }
 
+/// A block that began or cleared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The block's.
+    pub id: String,
+    pub text: String,
+}
+
 /// All of it.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -324,8 +332,9 @@ pub struct State {
     pub mask: bool,
     pub notice: Option<Notice>,
     /// What began or cleared while following, not yet looked at.
-    pub news: Vec<String>,
-    pub(super) known: Option<HashSet<(String, bool)>>,
+    pub news: Vec<News>,
+    /// Each block that was seen, and whether it was active when it was seen last.
+    pub(super) known: Option<HashMap<String, bool>>,
     pub keymap: Keymap,
     pub clock: Clock,
     pub exports: Vec<ExportKind>,

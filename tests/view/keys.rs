@@ -1,7 +1,8 @@
 //! What keys and the mouse do.
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use eopwatch::aggregate::{Bucket, Filter, InputRow};
+use eopwatch::aggregate::{Bucket, Filter, InputRow, Snapshot};
+use eopwatch::detect::Family;
 use eopwatch::engine::{Gone, Hunted, LineList, LogLine, Mark};
 use eopwatch::record::Time;
 use eopwatch::view::{
@@ -167,7 +168,7 @@ fn blocks_are_stepped_through() {
 fn export_copy_write() {
     let mut s = screen();
     s.state.exports = vec![ExportKind::Json, ExportKind::Evidence];
-    s.press("x j");
+    s.press("x j k s");
     assert!(matches!(s.effects.pop(), Some(Effect::Export(e)) if e.kind == ExportKind::Json));
     s.press("b x Enter");
     let ip = |text: &str| text.parse::<std::net::IpAddr>().expect("an address");
@@ -209,17 +210,47 @@ fn leaving() {
 fn news_while_following() {
     let mut s = screen();
     s.snapshot.progress.live = true;
-    let late = s.snapshot.onsets.remove(3);
-    s.send(Message::Data);
-    s.state.news.clear();
-    s.snapshot.onsets.push(late);
+    for onset in s.snapshot.onsets.iter_mut().filter(|o| ["b2", "d4"].contains(&o.id.as_str())) {
+        onset.id.push_str(" anew");
+    }
     s.snapshot.version += 1;
     s.send(Message::Data);
-    assert_eq!(s.state.news.len(), 1);
+    assert_eq!(s.state.news.len(), 2);
     assert!(matches!(s.effects.pop(), Some(Effect::Bell)));
     assert!(s.text().contains("NEW  ▲ THROTTLED  192.0.2.31"));
+    s.press("] Enter q");
+    assert!(s.text().contains("NEW  ▲ THROTTLED  192.0.2.31"), "another one was looked at");
     s.press("b");
-    assert!(s.state.news.is_empty());
+    assert_eq!(s.state.news.len(), 1, "the other news stay");
+    assert!(s.text().contains("╭ ▲ THROTTLED  192.0.2.31 "), "what is new is shown: {}", s.text());
+}
+
+#[test]
+fn what_was_known_is_no_news_when_a_filter_goes() {
+    let mut s = screen();
+    s.snapshot.progress.live = true;
+    let all = s.snapshot.onsets.clone();
+    s.send(Message::Data);
+    // The source is another's; a snapshot of the filter comes again after it was taken away.
+    s.press("j j Enter");
+    s.snapshot.onsets.clear();
+    for press in ["", "Backspace", ""] {
+        s.press(press);
+        s.snapshot.version += 1;
+        s.send(Message::Data);
+    }
+    s.snapshot.onsets = all;
+    s.snapshot.onsets[0].id = "begun meanwhile".into();
+    s.snapshot.version += 1;
+    s.send(Message::Data);
+    let news: Vec<_> = s.state.news.iter().map(|news| news.id.as_str()).collect();
+    assert_eq!(news, ["begun meanwhile"]);
+    s.snapshot.onsets.remove(0);
+    s.snapshot.version += 1;
+    s.press("j j Enter").send(Message::Data);
+    s.press("b");
+    assert!(s.text().contains("outside of what is shown"), "{}", s.text());
+    assert_eq!(s.state.news.len(), 1, "not looked at yet");
 }
 
 #[test]
@@ -263,6 +294,17 @@ fn datacenters_by_time_are_walked_and_drilled_into() {
     assert_eq!(s.state.crumbs.len(), 2);
     s.press("Esc Esc c");
     assert!(s.text().contains("■ delivered"), "the first face again");
+}
+
+#[test]
+fn the_chart_has_its_cursor_when_there_is_something_to_point_at() {
+    let full = fake::full();
+    let mut s = Screen::new(Snapshot::default(), 160, 45);
+    s.press("c");
+    assert!(s.state.cursor.is_none());
+    s.snapshot = full;
+    s.send(Message::Data);
+    assert!(s.text().contains(" nam10  13 May "), "the readout: {}", s.text());
 }
 
 #[test]
@@ -630,7 +672,7 @@ fn blocks_outside_the_time_that_is_shown_are_counted_not_listed() {
     s.press("t").write("09:00 to 11:00").press("Enter");
     let text = s.text();
     assert!(text.contains("1 active, 0 cleared, 3 outside the range"), "{text}");
-    assert!(text.contains("■ BLOCKED    192.0.2.25") && !text.contains("▲ THROTTLED   192.0.2.31"), "{text}");
+    assert!(text.contains("1 243 of 1 243 refused") && !text.contains("412 of 1 090 deferred"), "{text}");
     s.press("t").write("07:30 to 08:00").press("Enter");
     let text = s.text();
     assert!(text.contains("Blocks and throttles: 4 outside the range"), "{text}");
@@ -723,4 +765,94 @@ fn an_empty_file_is_called_so() {
     let mut s = Screen::new(snapshot, 80, 24);
     let text = s.text();
     assert!(text.contains("Empty: /var/log/mail.log.") && !text.contains("Unknown format"), "{text}");
+}
+
+#[test]
+fn a_long_address_is_told_whole_on_a_small_screen() {
+    let address = "2001:db8:85a3:1234:5678:8a2e:370:7334";
+    let mut snapshot = fake::full();
+    let block = snapshot.onsets.iter_mut().find(|o| o.id == "a1").expect("the block");
+    block.source_ip = Some(address.into());
+    for (width, height) in [(160, 45), (120, 35), (80, 24), (60, 15)] {
+        let mut s = Screen::new(snapshot.clone(), width, height);
+        s.press("]");
+        let text = s.text();
+        let line = text.lines().find(|l| l.contains("■ BLOCKED ")).expect("a block");
+        assert!(line.contains(address), "{width}: {text}");
+        if height >= 24 {
+            assert!(line.contains("99.99 % sure"), "{width}: {text}");
+            let other = text.lines().find(|l| l.contains("▲ THROTTLED  192.0.2.31")).expect("another");
+            assert!(other.contains("m365 ") && other.contains("eur01 eur02"), "{width}: {text}");
+        }
+    }
+}
+
+#[test]
+fn two_columns_of_a_block_never_touch() {
+    let mut snapshot = fake::full();
+    for onset in &mut snapshot.onsets {
+        onset.platform = (onset.family == Family::Throttle).then(|| vec!["consumer".into(), "m365".into()]);
+    }
+    for width in [80, 100, 120, 150, 160, 220] {
+        let mut s = Screen::new(snapshot.clone(), width, 45);
+        let text = s.text();
+        let both = text.contains(" consumer m365  eur01") || text.contains("…  eur01");
+        assert!(text.contains(" everywhere  ") && both, "{width}: {text}");
+        assert!(text.contains(" 1 243 lost ") && text.contains(" 87 waiting "), "{width}: {text}");
+    }
+}
+
+#[test]
+fn the_last_of_many_filters_is_seen_and_clicked() {
+    let mut s = Screen::new(fake::full(), 80, 24);
+    s.press("/").write("source:192.0.2.* domain:outlook.com,hotmail.com dc:nam10 class:ip-block");
+    s.press("Enter 2 /").write("mail").press("Enter");
+    assert_eq!(s.state.crumbs.len(), 4);
+    let text = s.text();
+    let line = text.lines().nth(1).expect("crumbs");
+    assert!(line.contains("class ip-block ") && line.ends_with("Domains with mail"), "{line}");
+    let (x, y) = find(&mut s, "datacenter nam10");
+    click(&mut s, x, y);
+    assert_eq!(s.state.crumbs.len(), 3, "a click goes there");
+}
+
+#[test]
+fn what_is_wrong_with_a_long_time_is_said() {
+    for width in [60, 80, 120] {
+        let mut s = Screen::new(fake::full(), width, 24);
+        s.press("t").write("the thirteenth of May from nine o'clock on").press("Enter");
+        let text = s.text();
+        let foot = text.lines().last().expect("a foot");
+        assert!(foot.contains("o'clock on") && foot.contains("`the thirteenth"), "{foot}");
+    }
+}
+
+#[test]
+fn what_is_read_so_far_is_not_called_healthy_where_something_was_blocked() {
+    let mut snapshot = fake::full();
+    snapshot.onsets.clear();
+    let mut s = Screen::new(snapshot.clone(), 120, 35);
+    assert!(s.text().contains("✓ No Microsoft block"), "all is read, and it was too little: {}", s.text());
+    snapshot.progress.complete = false;
+    let mut s = Screen::new(snapshot, 120, 35);
+    let text = s.text();
+    assert!(!text.contains('✓') && text.contains("attempts so far"), "{text}");
+    assert!(text.contains("attempts were blocked"), "{text}");
+}
+
+#[test]
+fn the_name_beside_an_address_is_told_whole_or_not_at_all() {
+    let mut snapshot = fake::full();
+    for (source, name) in snapshot.sources.iter_mut().zip(["postfix-out1/smtp", "postfix-out2/smtp"]) {
+        source.source_name = Some(name.into());
+    }
+    for (width, height) in [(60, 15), (80, 24), (100, 30), (120, 35), (160, 45)] {
+        let mut s = Screen::new(snapshot.clone(), width, height);
+        let text = s.text();
+        let row = text.lines().find(|l| l.contains(" · clear ")).expect("the second source");
+        assert!(!row.contains("post…") && !row.contains("postfix…"), "{width}: {row}");
+        assert!(row.contains("192.0.2.40 "), "{width}: {row}");
+        assert!(width != 80 || row.contains("postfix-out2/smtp"), "there is room for it: {row}");
+        assert!(width < 160 || text.contains(" TREND "), "{text}");
+    }
 }

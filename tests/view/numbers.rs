@@ -118,6 +118,75 @@ fn every_number_of_the_tables_is_that_of_the_summary() {
     }
 }
 
+/// `1 243`, as the screen groups a number of the summary.
+fn grouped(value: &Value) -> String {
+    let digits = value.as_u64().expect("a number").to_string();
+    let parts: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    parts.iter().map(|part| String::from_utf8_lossy(part)).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_number_of_the_blocks_and_of_the_messages_is_that_of_the_summary() {
+    let session = session();
+    let mut only = Filter::default();
+    only.source.add("203.0.113.25").expect("a pattern");
+    for (filter, arguments) in [(Filter::default(), &[][..]), (only, &["--source", "203.0.113.25"][..])] {
+        let snapshot = filtered(&session, filter);
+        let summary = summary(arguments);
+        let onsets = summary["onsets"].as_array().expect("a list");
+        assert!(!onsets.is_empty());
+        let mut screen = Screen::new((*snapshot).clone(), 160, 45);
+        let active = onsets.iter().filter(|o| o["status"] == "active").count();
+        let title = format!(": {active} active, {} cleared ", onsets.len() - active);
+        assert!(screen.text().contains(&title), "{title}: {}", screen.text());
+        for onset in onsets {
+            let verb = if onset["family"] == "throttle" { "deferred" } else { "refused" };
+            let share =
+                |of: &Value| format!("{} of {} {verb}", grouped(&of["refused"]), grouped(&of["attempts"]));
+            let lost = match (&onset["lost"], &onset["deferred"]) {
+                (lost, waiting) if waiting == 0 => format!("{} lost", grouped(lost)),
+                (lost, waiting) if lost == 0 => format!("{} waiting", grouped(waiting)),
+                (lost, waiting) => format!("{} lost, {} waiting", grouped(lost), grouped(waiting)),
+            };
+            let ip = onset["source_ip"].as_str().expect("an address");
+            let text = screen.text();
+            let row =
+                text.lines().find(|l| l.contains(&format!("  {ip} ")) && l.contains(verb)).expect("a row");
+            assert!(row.contains(&share(&onset["during"])) && row.contains(&format!(" {lost} ")), "{row}");
+            screen.state.blocks.selected = onset["id"].as_str().map(str::to_owned);
+            screen.send(Message::Data);
+            screen.press("b");
+            let story = screen.text();
+            for (name, value) in [
+                ("The day before", share(&onset["before"])),
+                ("Inside", share(&onset["during"])),
+                (
+                    "Lost",
+                    format!(
+                        "{} messages for good, {} waiting",
+                        grouped(&onset["lost"]),
+                        grouped(&onset["deferred"])
+                    ),
+                ),
+            ] {
+                let line = story.lines().find(|l| l.starts_with(&format!("│ {name} "))).expect(name);
+                assert!(line.contains(&format!(" {value} ")), "{value}: {line}");
+            }
+            screen.press("q");
+        }
+        let text = screen.press("m").text();
+        for (name, words) in [
+            ("lines", "lines read"),
+            ("attempts", "attempts to Microsoft"),
+            ("other_attempts", "attempts to other providers"),
+            ("malformed", "lines shaped like deliveries"),
+        ] {
+            let counted = format!(" {}  {words}", grouped(&summary["totals"][name]));
+            assert!(text.contains(&counted), "{counted}: {text}");
+        }
+    }
+}
+
 #[test]
 fn the_datacenters_by_time_and_the_trends_add_up_to_the_counts() {
     let session = session();

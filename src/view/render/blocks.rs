@@ -75,6 +75,15 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
         return;
     }
     let now = State::now(snapshot);
+    let is_one_line = areas.block_lines == 1;
+    let mut columns = Columns::of(scene, now, !is_one_line);
+    if is_one_line {
+        let width = usize::from(inner.width.saturating_sub(2));
+        if columns.width() > width {
+            columns = Columns::of(scene, now, true);
+        }
+        columns = columns.within(width);
+    }
     let rows = state.blocks.order.iter().enumerate().skip(state.blocks.top).take(areas.blocks_shown());
     for (shown, (at, &i)) in rows.enumerate() {
         let Some(onset) = snapshot.onsets.get(i as usize) else { continue };
@@ -84,9 +93,9 @@ pub(super) fn draw(frame: &mut Frame, areas: &Areas, scene: &Scene) {
         let lines = if areas.tiny && areas.block_lines == 1 {
             vec![smallest(onset, now, scene, usize::from(inner.width))]
         } else if areas.block_lines == 1 {
-            vec![one_line(onset, now, scene, width)]
+            vec![one_line(onset, now, scene, &columns, width)]
         } else {
-            two_lines(onset, now, scene, width)
+            two_lines(onset, now, scene, &columns, width)
         };
         for (line, y) in lines.into_iter().zip(row.y..row.bottom()) {
             frame.render_widget(line, Rect { y, height: 1, ..row });
@@ -216,14 +225,86 @@ pub(super) fn code(onset: &Onset) -> String {
     columns::code(&onset.reply_id, onset.smtp_code, onset.enhanced_code.as_deref())
 }
 
-/// How wide the sources are in this list.
-fn source_width(scene: &Scene, most: usize) -> usize {
-    let shown = scene.snapshot.onsets.iter().take(64);
-    shown
-        .map(|o| text::width(&onset_source(o)) + usize::from(scene.state.note(o).is_some()))
-        .max()
-        .unwrap_or(0)
-        .clamp(10, most)
+/// How wide the columns of this list are: each at least so wide, that nothing jumps while there is little to tell.
+#[derive(Clone, Copy, Debug, Default)]
+struct Columns {
+    source: usize,
+    platform: usize,
+    forests: usize,
+    when: usize,
+    code: usize,
+    refused: usize,
+    loss: usize,
+    sure: usize,
+    /// How sure in fewer words.
+    is_short: bool,
+}
+
+impl Columns {
+    const LEAST: Self = Self {
+        source: 12,
+        platform: 8,
+        forests: 15,
+        when: 26,
+        code: 7,
+        refused: 20,
+        loss: 10,
+        sure: 12,
+        is_short: false,
+    };
+    const MOST_SOURCE: usize = 39;
+    const GAP: usize = 2;
+
+    /// As wide as the blocks of the list need them.
+    fn of(scene: &Scene, now: i64, is_short: bool) -> Self {
+        let clock = &scene.state.clock;
+        let mut all = Self { is_short, ..Self::LEAST };
+        let grow = |cells: &mut usize, text: &str| *cells = text::width(text).max(*cells);
+        let (state, snapshot) = (scene.state, scene.snapshot);
+        for onset in state.blocks.order.iter().take(64).filter_map(|&i| snapshot.onsets.get(i as usize)) {
+            let (platform, forests) = place(onset);
+            all.source = source_cells(onset, scene).min(Self::MOST_SOURCE).max(all.source);
+            grow(&mut all.platform, &platform);
+            grow(&mut all.forests, &forests);
+            grow(&mut all.when, &when(onset, now, clock, false));
+            grow(&mut all.code, &code(onset));
+            grow(&mut all.refused, &refused(onset));
+            grow(&mut all.loss, &loss(onset));
+            grow(&mut all.sure, &sure_or_untried(onset, now, is_short));
+        }
+        all
+    }
+
+    /// For one line a block in so many cells.
+    fn within(mut self, width: usize) -> Self {
+        let mut over = self.width().saturating_sub(width);
+        for (cells, least) in [
+            (&mut self.forests, 15),
+            (&mut self.source, 15),
+            (&mut self.platform, 10),
+            (&mut self.when, 26),
+            (&mut self.sure, 0),
+            (&mut self.loss, 16),
+        ] {
+            let less = over.min(cells.saturating_sub(least));
+            *cells -= less;
+            over -= less;
+        }
+        self
+    }
+
+    fn width(&self) -> usize {
+        let cells = [self.source, self.platform, self.forests, self.when, self.code, self.refused, self.loss];
+        1 + WORD + cells.into_iter().chain([self.sure]).map(|cells| Self::GAP + cells).sum::<usize>()
+    }
+}
+
+/// Cells of the longest word for a state.
+const WORD: usize = 11;
+
+/// Cells of the source with its star.
+fn source_cells(onset: &Onset, scene: &Scene) -> usize {
+    text::width(&onset_source(onset)) + usize::from(scene.state.note(onset).is_some())
 }
 
 /// The source in so many cells; with a star where there is a note.
@@ -233,39 +314,7 @@ fn source(onset: &Onset, scene: &Scene, cells: usize) -> String {
     text::left(&format!("{name}{star}"), cells)
 }
 
-fn one_line<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Line<'a> {
-    let (clock, theme) = (&scene.state.clock, &scene.theme);
-    let style = status_style(onset, theme);
-    let active = onset.status == OnsetStatus::Active;
-    let text_style = if active { theme.text } else { theme.dim };
-    let (platform, forests) = place(onset);
-    let sure = sure_or_untried(onset, now, false);
-    let spare = width.saturating_sub(150);
-    let source_width = source_width(scene, 15 + spare);
-    let spare = 15 + spare - source_width;
-    let mut spans = vec![
-        Span::raw(" "),
-        span(text::left(onset_word(onset), 13), style),
-        span(source(onset, scene, source_width), if active { theme.strong } else { theme.dim }),
-        Span::raw("  "),
-        span(text::left(&platform, 10), text_style),
-        span(text::left(&forests, 17), text_style),
-        span(text::left(&when(onset, now, clock, false), 28 + spare.min(4)), text_style),
-        span(text::left(&code(onset), 8), text_style),
-        span(text::right(&refused(onset), 22), text_style),
-        Span::raw("  "),
-        span(
-            text::right(&loss(onset), 16 + spare.saturating_sub(4).min(6)),
-            if onset.lost > 0 { style } else { theme.dim },
-        ),
-    ];
-    let used: usize = spans.iter().map(Span::width).sum();
-    let room = (width + 1).saturating_sub(used);
-    spans.push(span(text::right(&text::fit(&sure, room.saturating_sub(2)), room), theme.dim));
-    Line::from(spans)
-}
-
-fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Line<'a>> {
+fn one_line<'a>(onset: &Onset, now: i64, scene: &Scene, columns: &Columns, width: usize) -> Line<'a> {
     let (clock, theme) = (&scene.state.clock, &scene.theme);
     let style = status_style(onset, theme);
     let active = onset.status == OnsetStatus::Active;
@@ -273,13 +322,68 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
     let source_style = if active { theme.strong } else { theme.dim };
     let loss_style = if onset.lost > 0 { style } else { theme.dim };
     let (platform, forests) = place(onset);
+    let cells = [
+        (text::left(onset_word(onset), WORD), style),
+        (source(onset, scene, columns.source), source_style),
+        (text::left(&platform, columns.platform), text_style),
+        (text::left(&forests, columns.forests), text_style),
+        (text::left(&when(onset, now, clock, false), columns.when), text_style),
+        (text::left(&code(onset), columns.code), text_style),
+        (text::right(&refused(onset), columns.refused), text_style),
+        (text::right(&loss(onset), columns.loss), loss_style),
+    ];
+    let mut spans = Vec::new();
+    for (content, style) in cells {
+        spans.push(Span::raw(" ".repeat(if spans.is_empty() { 1 } else { Columns::GAP })));
+        spans.push(span(content, style));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    let room = (width + 1).saturating_sub(used);
+    // Half a number would say something else.
+    let sure = sure_or_untried(onset, now, columns.is_short);
+    let sure = if text::width(&sure) + Columns::GAP <= room { sure } else { String::new() };
+    spans.push(span(text::right(&sure, room), theme.dim));
+    Line::from(spans)
+}
+
+/// The source, and where it is blocked: a long source takes the place of what is beside it, rather than being cut.
+fn who_and_where(onset: &Onset, scene: &Scene, columns: &Columns, width: usize) -> Vec<(String, Style, u8)> {
+    let theme = &scene.theme;
+    let active = onset.status == OnsetStatus::Active;
+    let (text_style, source_style) = if active { (theme.text, theme.strong) } else { (theme.dim, theme.dim) };
+    let (platform, forests) = place(onset);
+    let (platform_cells, forest_cells) = (columns.platform.min(15), columns.forests.min(15));
+    let room = width.saturating_sub(platform_cells + forest_cells + 4);
+    let source_room = columns.source.min(room);
+    let needed = source_cells(onset, scene);
+    let wider = [0, platform_cells + 2, platform_cells + forest_cells + 4];
+    let taken = wider.iter().position(|more| needed <= source_room + more).unwrap_or(0);
+    let mut parts = vec![(source(onset, scene, source_room + wider[taken]), source_style, 1)];
+    if taken < 1 {
+        parts.push((text::left(&platform, platform_cells), text_style, 4));
+    }
+    if taken < 2 {
+        parts.push((text::left(&forests, forest_cells), text_style, 3));
+    }
+    parts
+}
+
+fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, columns: &Columns, width: usize) -> Vec<Line<'a>> {
+    let (clock, theme) = (&scene.state.clock, &scene.theme);
+    let style = status_style(onset, theme);
+    let active = onset.status == OnsetStatus::Active;
+    let text_style = if active { theme.text } else { theme.dim };
+    let source_style = if active { theme.strong } else { theme.dim };
+    let loss_style = if onset.lost > 0 { style } else { theme.dim };
     let (mut first, mut second) = (vec![Span::raw(" ")], vec![Span::raw("   ")]);
     if width < 70 {
+        let (platform, forests) = place(onset);
         let is_narrow = onset.domain.is_some() || onset.datacenters.is_some();
+        let room = width.saturating_sub(text::width(onset_word(onset)) + 2);
         first.extend(fitting(
             vec![
                 (onset_word(onset).to_owned(), style, 0),
-                (source(onset, scene, 24).trim_end().to_owned(), source_style, 1),
+                (source(onset, scene, source_cells(onset, scene).min(room)), source_style, 1),
                 (if is_narrow { forests } else { platform }, text_style, 3),
                 (code(onset), text_style, 2),
                 (sure_or_untried(onset, now, true), theme.dim, 4),
@@ -297,21 +401,17 @@ fn two_lines<'a>(onset: &Onset, now: i64, scene: &Scene, width: usize) -> Vec<Li
         ));
         return vec![Line::from(first), Line::from(second)];
     }
-    let source_width = source_width(scene, if width < 90 { 20 } else { 39 });
-    // Room for the day, where the width has it.
-    let when_width = if width < 95 { 25 } else { 38 };
-    first.extend(fitting(
-        vec![
-            (text::left(onset_word(onset), 11), style, 0),
-            (source(onset, scene, source_width), source_style, 1),
-            (text::left(&platform, 8), text_style, 4),
-            (text::left(&forests, 15), text_style, 3),
-            (text::right(&sure_or_untried(onset, now, true), 14), theme.dim, 2),
-        ],
-        width,
-    ));
+    let sure = columns.sure.clamp(14, 18);
+    let mut parts = vec![(text::left(onset_word(onset), WORD), style, 0)];
+    parts.extend(who_and_where(onset, scene, columns, width.saturating_sub(WORD + sure + 4)));
+    let used: usize = parts.iter().map(|(content, ..)| text::width(content) + 2).sum();
+    let room = width.saturating_sub(used);
+    parts.push((text::right(&sure_or_untried(onset, now, true), room.min(sure)), theme.dim, 2));
+    first.extend(fitting(parts, width));
     // Where the columns would push one of them out, they stand close together.
     let room = width.saturating_sub(2);
+    // Room for the day, where the width has it.
+    let when_width = if width < 95 { 25 } else { 38 };
     let (code, refused, since) = (code(onset), refused(onset), when(onset, now, clock, false));
     let when_width = when_width.max(text::width(&since));
     let is_tight = 9 + when_width + 22 + text::width(&loss(onset)) + 6 > room;
@@ -372,18 +472,24 @@ fn nothing(scene: &Scene) -> Vec<(String, Style)> {
             }
             _ => String::new(),
         });
-        let so_far = if snapshot.progress.complete { "" } else { " so far" };
-        let attempts = text::plural(attempts, "attempt", "attempts");
-        let mut all = vec![(format!("✓ No Microsoft block in {attempts}{so_far}{when}"), theme.good)];
         let (blocked, throttled) = (totals.counts.blocked, totals.counts.throttled);
-        if blocked + throttled > 0 {
-            let attempts = |count, words| match count {
-                0 => None,
-                1 => Some(format!("1 attempt was {words}")),
-                n => Some(format!("{} attempts were {words}", text::group(n))),
-            };
-            let counted = [attempts(blocked, "blocked"), attempts(throttled, "throttled")];
-            let counted = counted.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let counted = [(blocked, "blocked"), (throttled, "throttled")].map(|(count, words)| match count {
+            0 => None,
+            1 => Some(format!("1 attempt was {words}")),
+            n => Some(format!("{} attempts were {words}", text::group(n))),
+        });
+        let counted = counted.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let attempts = text::plural(attempts, "attempt", "attempts");
+        let is_read = snapshot.progress.complete;
+        if !is_read && !counted.is_empty() {
+            return vec![
+                (format!("Reading … {attempts} so far{when}"), theme.text),
+                (format!("{counted}: a block is told as soon as it is sure."), theme.warning),
+            ];
+        }
+        let so_far = if is_read { "" } else { " so far" };
+        let mut all = vec![(format!("✓ No Microsoft block in {attempts}{so_far}{when}"), theme.good)];
+        if !counted.is_empty() {
             all.push((
                 format!("{counted}: too few, or too spread out, for a block of a source (see the tables)."),
                 theme.dim,

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::lines::STACKED;
 use super::{Scene, advice, blocks, page, share_style, span, wrapped};
 use crate::detect::{Basis, Family, Onset, OnsetStatus, Slowing, Tally};
 use crate::record::Time;
@@ -52,7 +53,7 @@ fn story<'a>(scene: &Scene, onset: &Onset, width: usize) -> Vec<Line<'a>> {
     let clock = &scene.state.clock;
     let now = State::now(scene.snapshot);
     let mut lines: Vec<Line> = Vec::new();
-    let name_width = if width >= 40 { 16 } else { 0 };
+    let name_width = if width < STACKED { 0 } else { 16 };
     let fact = |lines: &mut Vec<Line<'a>>, name: &str, value: &str, style: Style| {
         if name_width == 0 {
             lines.push(Line::styled(format!(" {name}"), theme.dim));

@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Scene, span};
 use crate::detect::{Family, OnsetStatus};
@@ -41,13 +42,22 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         let total = snapshot.inputs.iter().map(|i| i.bytes).sum();
         parts.push((format!("{}, {}", text::plural(logs, "log", "logs"), text::bytes(total)), theme.text, 3));
     }
-    if let Some((first, last)) = State::whole(snapshot).filter(|_| width >= 40) {
-        let clock = &scene.state.clock;
-        parts.push((clock.range(first, last), theme.text, 2));
-        parts.push((clock.offset(last), theme.dim, 4));
-    }
+    let clock = &scene.state.clock;
+    let whole = State::whole(snapshot).filter(|_| width >= 40);
+    let range = whole.map(|(first, last)| clock.range(first, last));
+    parts.extend(range.clone().map(|range| (range, theme.text, 2)));
     let mut spans = vec![Span::raw(if width < 30 { "" } else { " " })];
     spans.extend(super::fitting(parts, room.saturating_sub(1)));
+    // The offset says something only behind the times that it belongs to.
+    if let (Some((_, last)), Some(range)) = (whole, range)
+        && spans.last().is_some_and(|s| s.content == range)
+    {
+        let offset = format!("  {}", clock.offset(last));
+        let used: usize = spans.iter().map(Span::width).sum();
+        if used + text::width(&offset) <= room {
+            spans.push(span(offset, theme.dim));
+        }
+    }
     let left_width: usize = spans.iter().map(Span::width).sum();
     spans.push(Span::raw(" ".repeat(width.saturating_sub(left_width + right_width))));
     spans.extend(right);
@@ -61,6 +71,7 @@ fn verdict(scene: &Scene) -> String {
         scene.snapshot.onsets.iter().filter(of).count()
     };
     match (active(Family::Block), active(Family::Throttle)) {
+        (0, 0) if !scene.snapshot.progress.complete => "no block yet".to_owned(),
         (0, 0) => "no block".to_owned(),
         (blocks, 0) => format!("■ {blocks} blocked"),
         (0, throttles) => format!("▲ {throttles} throttled"),
@@ -148,17 +159,33 @@ fn bar<'a>(share: f64, cells: usize, scene: &Scene) -> Vec<Span<'a>> {
     ]
 }
 
-/// Where the crumbs stand: column, width, how many crumbs a click leaves.
+/// Where the crumbs stand: column, width, how many crumbs a click leaves. Where they do not fit, the first ones are left
+/// out: the last one is what Backspace takes away.
 pub(crate) fn crumb_spans(state: &State) -> Vec<(u16, u16, usize)> {
-    let mut x: u16 = 1;
+    let names = crumb_texts(state);
+    let room =
+        usize::from(state.size.0).saturating_sub(1 + query_words(state).map_or(0, |w| text::width(&w) + 3));
+    let width = |from: usize| -> usize {
+        let more = if from > 0 { LEFT_OUT.width() } else { 0 };
+        more + names[from..].iter().map(|name| text::width(name) + SEPARATOR.width()).sum::<usize>()
+            - SEPARATOR.width()
+    };
+    let last = names.len() - 1;
+    let from = (0..last).find(|&from| width(from) <= room).unwrap_or(last);
+    let mut x = 1 + if from > 0 { LEFT_OUT.width() as u16 } else { 0 };
     let mut spans = Vec::new();
-    for (i, name) in crumb_texts(state).iter().enumerate() {
+    for (i, name) in names.iter().enumerate().skip(from) {
         let w = text::width(name) as u16;
         spans.push((x, w, i));
-        x = x.saturating_add(w + 3);
+        x = x.saturating_add(w + SEPARATOR.width() as u16);
     }
     spans
 }
+
+const SEPARATOR: &str = " › ";
+
+/// Before the first crumb that is shown, where it is not the first of all.
+const LEFT_OUT: &str = "… › ";
 
 fn crumb_texts(state: &State) -> Vec<String> {
     let mut all = vec!["all attempts".to_owned()];
@@ -174,23 +201,30 @@ pub(super) fn crumbs(frame: &mut Frame, area: Rect, scene: &Scene) {
     let (state, theme) = (scene.state, &scene.theme);
     let names = crumb_texts(state);
     let last = names.len() - 1;
+    let shown = crumb_spans(state);
     let mut spans = vec![Span::raw(" ")];
-    for (i, name) in names.into_iter().enumerate() {
-        if i > 0 {
-            spans.push(span(" › ", theme.dim));
-        }
-        spans.push(span(name, if i == last { theme.strong } else { theme.dim }));
+    if shown.len() < names.len() {
+        spans.push(span(LEFT_OUT, theme.dim));
     }
-    let query = &state.table().query;
-    let right = if query.is_empty() {
-        Span::raw("")
-    } else {
-        let words = text::fit(&text::clean_most(query, 64), 40);
-        span(format!("{} with {words} ", state.tab.title()), theme.accent)
-    };
+    for &(_, _, i) in &shown {
+        spans.push(span(names[i].clone(), if i == last { theme.strong } else { theme.dim }));
+        if i < last {
+            spans.push(span(SEPARATOR, theme.dim));
+        }
+    }
     frame.render_widget(Line::from(spans), area);
-    let w = (right.width() as u16).min(area.width);
-    frame.render_widget(right, Rect { x: area.right() - w, width: w, ..area });
+    if let Some(words) = query_words(state) {
+        let right = span(format!("  {words} "), theme.accent);
+        let w = (right.width() as u16).min(area.width);
+        frame.render_widget(right, Rect { x: area.right() - w, width: w, ..area });
+    }
+}
+
+/// What the table in view is filtered by.
+fn query_words(state: &State) -> Option<String> {
+    let query = &state.table().query;
+    let words = || text::fit(&text::clean_most(query, 64), 40);
+    (!query.is_empty()).then(|| format!("{} with {}", state.tab.title(), words()))
 }
 
 /// What began or cleared, until it is looked at.
@@ -202,7 +236,7 @@ pub(super) fn news(frame: &mut Frame, area: Rect, scene: &Scene) {
     };
     let style = scene.theme.blocked.add_modifier(Modifier::REVERSED);
     let key = scene.state.key(Action::Block);
-    let line = text::left(&format!(" NEW  {last}{more}   {key} to look"), usize::from(area.width));
+    let line = text::left(&format!(" NEW  {}{more}   {key} to look", last.text), usize::from(area.width));
     frame.render_widget(span(line, style), area);
 }
 
@@ -225,7 +259,11 @@ pub(super) fn footer(frame: &mut Frame, area: Rect, scene: &Scene) {
             PromptKind::Note => " note: ",
         };
         let hint = match (&prompt.error, prompt.kind) {
-            (Some(error), _) => span(text::fit(&text::clean_most(error, 200), width / 2), theme.warning),
+            (Some(error), _) => {
+                // Beside what was typed, of which the end is seen.
+                let room = width.saturating_sub(label.len() + 16);
+                span(text::fit(&text::clean_most(error, 200), room), theme.warning)
+            }
             (None, PromptKind::Filter) => {
                 span("words, globs, source: domain: dc: reply: …, ! negates", theme.dim)
             }
@@ -242,7 +280,8 @@ pub(super) fn footer(frame: &mut Frame, area: Rect, scene: &Scene) {
             }
             (None, PromptKind::Note) => span("⏎ keeps it; an empty one takes it away", theme.dim),
         };
-        let room = width.saturating_sub(label.len() + 1).max(1);
+        let kept = if prompt.error.is_some() { hint.width() + 4 } else { 1 };
+        let room = width.saturating_sub(label.len() + kept).max(1);
         let from = prompt.input.visual_scroll(room.saturating_sub(1));
         let value = text::clean_most(prompt.input.value(), 4096);
         let shown = text::window(&value, from, room).to_owned();

@@ -22,6 +22,8 @@ use crate::view::theme::Theme;
 const AHEAD: usize = 512;
 /// How much of one line the whole view shows.
 const MOST_WHOLE: usize = 32_768;
+/// In less cells, a fact stands below its name.
+pub(super) const STACKED: usize = 40;
 /// A temporary file of this size is worth a word.
 const LARGE: u64 = 100_000_000;
 
@@ -29,11 +31,12 @@ const LARGE: u64 = 100_000_000;
 #[allow(clippy::unwrap_used)] // a fixed expression; the tests run it
 static LANDMARKS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(concat!(
-        r"(?P<code>\b[245]\d\d[ -][245]\.\d{1,3}\.\d{1,3}\b|\b[245]\.\d{1,3}\.\d{1,3}\b|\(S\d{4}\)|\bAS\(?\d{3,10}\)?)",
+        r"(?P<ip>\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b)",
+        r"|(?P<passed>\b2\d\d[ -]2\.\d{1,3}\.\d{1,3}\b|\b2\.\d{1,3}\.\d{1,3}\b)",
+        r"|(?P<code>\b[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|\b[45]\.\d{1,3}\.\d{1,3}\b|\(S\d{4}\)|\bAS\(?\d{3,10}\)?)",
         r"|(?P<host>\b[A-Za-z0-9]+\.(?:[A-Za-z0-9-]+\.)*prod\.(?:protection\.)?outlook\.com)",
         r"|(?P<bad>status=(?:bounced|deferred)|\b(?:\*\*|==) )",
         r"|(?P<good>status=sent)",
-        r"|(?P<ip>\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b)",
     ))
     .unwrap()
 });
@@ -44,6 +47,7 @@ fn highlighted<'a>(content: &str, from: usize, cells: usize, search: &str, theme
     for found in LANDMARKS.captures_iter(content) {
         for (name, style) in [
             ("code", theme.blocked),
+            ("passed", theme.good),
             ("host", theme.accent),
             ("bad", theme.throttled),
             ("good", theme.good),
@@ -112,10 +116,13 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         text::group(list.total)
     };
     let room = usize::from(area.width.saturating_sub(4));
+    let order = if area.width < 80 { "" } else { ", newest first" };
+    let (before, behind) = (" Lines of ", format!(": {count}{order} "));
+    let of = text::fit(of, room.saturating_sub(text::width(before) + text::width(&behind)));
     let mut block = framed(Line::from(vec![
-        span(" Lines of ", theme.dim),
-        span(text::fit(of, room.saturating_sub(20 + text::width(&count))), theme.title),
-        span(format!(": {count}, newest first "), theme.dim),
+        span(if of.is_empty() { " Lines" } else { before }, theme.dim),
+        span(of, theme.title),
+        span(behind, theme.dim),
     ]));
     let mut foot = 0;
     if listed > 0 {
@@ -152,12 +159,16 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         let mut spans = vec![span(format!("{symbol} "), style)];
         let mut used = 2;
         if inner.width >= 70 {
-            let time = mark.time().map_or_else(String::new, |t| state.clock.full(t));
-            spans.push(span(text::left(&time, 17), theme.dim));
-            used += 17;
+            // The day stands in most lines themselves, for which there is more room then.
+            let is_wide = inner.width >= 110;
+            let time = |t| if is_wide { state.clock.full(t) } else { state.clock.time(t) };
+            let cells = if is_wide { 17 } else { 9 };
+            let time = mark.time().map_or_else(String::new, time);
+            spans.push(span(text::left(&time, cells), theme.dim));
+            used += cells;
         }
         let read = list.line(at);
-        if inner.width >= 110 {
+        if inner.width >= 50 {
             let (code, place) = match read {
                 Some(Ok(line)) => answer(line, scene),
                 Some(Err(_)) => (String::new(), String::new()),
@@ -165,8 +176,11 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
             };
             let style = if mark.is_refusal() { theme.blocked } else { theme.dim };
             spans.push(span(text::left(&text::fit(&code, 9), 10), style));
-            spans.push(span(text::left(&text::fit(&place, 9), 10), theme.accent));
-            used += 20;
+            used += 10;
+            if inner.width >= 110 {
+                spans.push(span(text::left(&text::fit(&place, 9), 10), theme.accent));
+                used += 10;
+            }
         }
         let cells = usize::from(inner.width).saturating_sub(used);
         match read {
@@ -270,6 +284,11 @@ pub(super) fn draw_one(frame: &mut Frame, area: Rect, scene: &Scene, scroll: usi
     let mut lines = Vec::new();
     for (name, value) in facts {
         let Some(value) = value else { continue };
+        if width < STACKED {
+            lines.push(Line::styled(format!(" {name}"), theme.dim));
+            lines.extend(wrapped(&value, width, 2, theme.text));
+            continue;
+        }
         for (i, part) in text::wrap(&value, width.saturating_sub(14)).into_iter().enumerate() {
             let name = if i == 0 { name } else { "" };
             lines.push(Line::from(vec![
@@ -324,6 +343,10 @@ mod tests {
                 "VE1EUR03FT055.eop-EUR03.prod.protection.outlook.com"
             ]
         );
+        let passed =
+            highlighted("dsn=2.6.0, (250 2.6.0 <4904@news.example> from 192.0.2.25)", 0, 400, "", &theme);
+        let alarming: Vec<_> = passed.iter().filter(|s| s.style == theme.blocked).collect();
+        assert!(alarming.is_empty(), "nothing is wrong with what was accepted: {alarming:?}");
         let part: String = highlighted(line, 7, 7, "", &theme).iter().map(|s| s.content.clone()).collect();
         assert_eq!(part, "bounced");
     }

@@ -15,7 +15,7 @@ use crate::view::text;
 use crate::view::theme::Theme;
 
 /// With less room, a source's name is left away beside its address, which must not look as if it went on.
-const LEAST_NAME: usize = 6;
+const LEAST_NAME: usize = 10;
 
 /// ```text
 /// ╭ 1 Sources ─ 2 Domains ─ 3 Datacenters ─ 4 Replies ──────────────────────────────╮

@@ -1,7 +1,8 @@
 //! Into what is selected, and back out.
 
 use super::lines::end_hunt;
-use super::{Effect, act, note, push, set_filter};
+use super::moves::select_block;
+use super::{Effect, did, note, push, set_filter};
 use crate::aggregate::{Filter, Snapshot};
 use crate::engine::LineList;
 use crate::view::columns::{Row, Tab};
@@ -20,7 +21,10 @@ pub(super) fn open(state: &mut State, snapshot: &Snapshot, lines: &LineList, eff
     }
     let focus = if layout::overview(state, snapshot).tiny { Focus::Blocks } else { state.focus };
     match focus {
-        Focus::Blocks => act(state, Action::Block, snapshot, lines, effects),
+        Focus::Blocks => {
+            did(state, Action::Block);
+            open_block(state, snapshot);
+        }
         Focus::Chart => {
             let plot = layout::plot(&layout::overview(state, snapshot), snapshot);
             if let Some(at) = state.cursor {
@@ -53,6 +57,36 @@ pub(super) fn open(state: &mut State, snapshot: &Snapshot, lines: &LineList, eff
             state.tab = next.unwrap_or(state.tab);
             set_filter(state, effects);
         }
+    }
+}
+
+/// Selects the block that the last news are about. Not where it is filtered away.
+pub(super) fn select_news(state: &mut State, snapshot: &Snapshot) -> bool {
+    let Some(news) = state.news.last() else { return true };
+    let is_it = |&i: &u32| {
+        let onset = snapshot.onsets.get(i as usize);
+        onset.is_some_and(|o| o.id == news.id || o.was.as_ref() == Some(&news.id))
+    };
+    match state.blocks.order.iter().position(is_it) {
+        Some(at) => {
+            state.news.pop();
+            select_block(state, at, snapshot);
+        }
+        None if !state.crumbs.is_empty() => return false,
+        // Another look at the same lines showed that it was none.
+        None => state.news.clear(),
+    }
+    true
+}
+
+/// The selected block: its whole story.
+pub(super) fn open_block(state: &mut State, snapshot: &Snapshot) {
+    if let Some(onset) = state.onset(snapshot) {
+        state.news.retain(|news| news.id != onset.id);
+        state.focus = Focus::Blocks;
+        push(state, View::Block);
+    } else {
+        state.notice = note("no block to look at");
     }
 }
 

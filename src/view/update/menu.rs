@@ -39,7 +39,7 @@ pub(super) fn export_menu(state: &mut State, snapshot: &Snapshot) {
         .map(|&kind| {
             let (key, label) = match kind {
                 ExportKind::Markdown => ('m', "summary as Markdown, for a ticket".to_owned()),
-                ExportKind::Json => ('j', "summary as JSON, for scripts".to_owned()),
+                ExportKind::Json => ('s', "summary as JSON, for scripts".to_owned()),
                 ExportKind::Html => ('h', "summary as HTML, for people".to_owned()),
                 ExportKind::Csv => ('c', "tables as CSV".to_owned()),
                 ExportKind::Text => ('t', "summary as text, to read".to_owned()),

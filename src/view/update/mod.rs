@@ -8,7 +8,7 @@ mod mouse;
 mod moves;
 mod prompt;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
@@ -17,14 +17,14 @@ use tui_input::InputRequest;
 use super::columns::{Row, Tab};
 use super::keys::{Action, Key, View};
 use super::state::{
-    Crumb, ExportKind, Face, Focus, Notice, PromptKind, Screen, State, news_text, onset_source,
+    Crumb, ExportKind, Face, Focus, News, Notice, PromptKind, Screen, State, news_text, onset_source,
 };
 use super::text;
 use crate::aggregate::{Filter, Snapshot};
 use crate::detect::OnsetStatus;
 use crate::engine::{Hunt, LineList, WantedLines};
 
-use drill::{back, open, open_lines};
+use drill::{back, open, open_block, open_lines, select_news};
 use lines::{find_next, find_refusal, take_hit, tend};
 use menu::{export_menu, menu_key, sort_menu};
 use mouse::mouse;
@@ -93,6 +93,9 @@ pub fn update(state: &mut State, message: Message, snapshot: &Snapshot, lines: &
         Message::Data => {
             take_hit(state, lines);
             watch(state, snapshot, &mut effects);
+            if state.focus == Focus::Chart && state.cursor.is_none() {
+                focus_chart(state, snapshot);
+            }
             if let Some(guide) = &mut state.guide {
                 guide.tick(State::now(snapshot));
             }
@@ -126,28 +129,31 @@ pub fn update(state: &mut State, message: Message, snapshot: &Snapshot, lines: &
     effects
 }
 
-/// Announces blocks that begin or clear while following.
+/// Announces blocks that begin or clear while following. What was known once is no news when a filter goes.
 fn watch(state: &mut State, snapshot: &Snapshot, effects: &mut Vec<Effect>) {
     if !snapshot.progress.complete {
         return;
     }
-    let now: HashSet<_> =
+    let now: HashMap<_, _> =
         snapshot.onsets.iter().map(|o| (o.id.clone(), o.status == OnsetStatus::Active)).collect();
-    if let (Some(known), true) = (&state.known, snapshot.progress.live) {
+    let Some(known) = &mut state.known else {
+        // Behind a filter not all are seen that there are.
+        state.known = state.crumbs.is_empty().then_some(now);
+        return;
+    };
+    if snapshot.progress.live {
         for onset in &snapshot.onsets {
-            let is_new = !known.contains(&(onset.id.clone(), onset.status == OnsetStatus::Active));
-            if is_new {
-                state.news.push(news_text(onset, &state.clock));
+            if known.get(&onset.id) != Some(&(onset.status == OnsetStatus::Active)) {
+                let text = news_text(onset, &state.clock);
+                state.news.push(News { id: onset.id.clone(), text });
                 effects.push(Effect::Bell);
             }
         }
     }
-    state.known = Some(now);
+    known.extend(now);
 }
 
 fn set_filter(state: &mut State, effects: &mut Vec<Effect>) {
-    // Other attempts, other events: what appears now is not news.
-    state.known = None;
     state.frozen = false;
     state.cursor = None;
     effects.push(Effect::SetFilter(state.filter()));
@@ -184,12 +190,10 @@ pub(super) fn act(
         Action::Back => back(state, effects),
         Action::Lines => open_lines(state, snapshot, effects),
         Action::Block => {
-            if state.onset(snapshot).is_some() {
-                state.news.clear();
-                state.focus = Focus::Blocks;
-                push(state, View::Block);
+            if select_news(state, snapshot) {
+                open_block(state, snapshot);
             } else {
-                state.notice = note("no block to look at");
+                state.notice = note("that block is outside of what is shown: take the filters away");
             }
         }
         Action::PreviousBlock => step_block(state, -1, snapshot),

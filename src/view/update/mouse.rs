@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 use super::drill::open;
 use super::menu::{choose, sort_by};
 use super::moves::{go, select_block, select_forest};
-use super::{Effect, did, set_filter};
+use super::{Effect, act, did, set_filter};
 use crate::aggregate::Snapshot;
 use crate::engine::LineList;
 use crate::view::columns::{self, Row, Tab};
@@ -122,7 +122,7 @@ fn row_at(inner: Rect, at: Position, lines: u16) -> Option<usize> {
 fn press(state: &mut State, at: Position, snapshot: &Snapshot, lines: &LineList, effects: &mut Vec<Effect>) {
     let areas: Areas = layout::overview(state, snapshot);
     if areas.news.contains(at) {
-        state.news.clear();
+        act(state, Action::Block, snapshot, lines, effects);
     } else if areas.crumbs.contains(at) {
         let hit = crumb_spans(state).into_iter().find(|(x, w, _)| (*x..x + w).contains(&at.x));
         if let Some((_, _, keep)) = hit

@@ -56,9 +56,9 @@ pub(super) fn go(state: &mut State, by: isize, snapshot: &Snapshot, lines: &Line
 }
 
 pub(super) fn select_block(state: &mut State, at: usize, snapshot: &Snapshot) {
-    state.news.clear();
     state.blocks.at = at;
     state.blocks.selected = state.onset(snapshot).map(|o| o.id.clone());
+    state.news.retain(|news| Some(&news.id) != state.blocks.selected.as_ref());
 }
 
 pub(super) fn sideways(state: &mut State, by: isize, snapshot: &Snapshot) {
