@@ -3,26 +3,30 @@
 /// Slots; a power of two.
 const SLOTS: usize = 256;
 
-/// A value for each of the last few keys. One that falls on another's slot takes its place, so that a look costs one
-/// comparison and nothing has to be thrown out.
+/// A value for each of the last few keys of at most `WORDS` times eight bytes. One that falls on another's slot takes its
+/// place, so that a look costs one comparison and nothing has to be thrown out.
 #[derive(Debug)]
-pub struct Memo<T> {
-    slots: Vec<Slot<T>>,
+pub struct Memo<T, const WORDS: usize = 12> {
+    slots: Vec<Slot<T, WORDS>>,
 }
 
+/// The key stands in the slot itself: a look goes to one place in memory.
 #[derive(Clone, Debug)]
-struct Slot<T> {
-    key: Vec<u8>,
+struct Slot<T, const WORDS: usize> {
+    length: usize,
+    words: [u64; WORDS],
+    /// The last eight bytes of the key, of which the words may hold some too.
+    last: u64,
     value: Option<T>,
 }
 
-impl<T> Default for Memo<T> {
+impl<T: Clone, const WORDS: usize> Default for Memo<T, WORDS> {
     fn default() -> Self {
-        Self { slots: (0..SLOTS).map(|_| Slot { key: Vec::new(), value: None }).collect() }
+        Self { slots: vec![Slot { length: 0, words: [0; WORDS], last: 0, value: None }; SLOTS] }
     }
 }
 
-impl<T: Clone> Memo<T> {
+impl<T: Clone, const WORDS: usize> Memo<T, WORDS> {
     /// The value for these bytes; `make` makes it where it is not at hand.
     #[inline]
     pub fn get(&mut self, key: &[u8], make: impl FnOnce() -> T) -> T {
@@ -37,30 +41,44 @@ impl<T: Clone> Memo<T> {
     /// The value for these bytes, where it is at hand.
     #[inline]
     pub fn known(&self, key: &[u8]) -> Option<T> {
-        let slot = &self.slots[slot_of(key)];
-        slot.value.as_ref().filter(|_| slot.key == key).cloned()
+        let (words, last) = split(key);
+        let slot = &self.slots[slot_of(key.len(), words, last)];
+        let pairs = words.iter().zip(&slot.words);
+        let differs = pairs.fold(slot.last ^ last, |differs, (a, b)| differs | (u64::from_le_bytes(*a) ^ b));
+        slot.value.as_ref().filter(|_| slot.length == key.len() && differs == 0).cloned()
     }
 
-    /// Remembers the value for these bytes.
+    /// Remembers the value for these bytes, unless they are too many.
     pub fn set(&mut self, key: &[u8], value: T) {
-        let slot = &mut self.slots[slot_of(key)];
-        slot.key.clear();
-        slot.key.extend_from_slice(key);
-        slot.value = Some(value);
+        let (words, last) = split(key);
+        if words.len() > WORDS {
+            return;
+        }
+        let slot = &mut self.slots[slot_of(key.len(), words, last)];
+        for (kept, word) in slot.words.iter_mut().zip(words) {
+            *kept = u64::from_le_bytes(*word);
+        }
+        (slot.length, slot.last, slot.value) = (key.len(), last, Some(value));
     }
 }
 
-/// By all bytes: names of one kind are alike at both ends. The last words may share some.
+/// The whole words of a key, and its last eight bytes or all of fewer.
 #[inline]
-fn slot_of(key: &[u8]) -> usize {
+fn split(key: &[u8]) -> (&[[u8; 8]], u64) {
     let (words, rest) = key.as_chunks();
     let last = match key.last_chunk() {
         Some(last) => u64::from_le_bytes(*last),
         None => rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
+    (words, last)
+}
+
+/// By all bytes: names of one kind are alike at both ends.
+#[inline]
+fn slot_of(length: usize, words: &[[u8; 8]], last: u64) -> usize {
     let mix = |mixed: u64, word: u64| (mixed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     let words = words.iter().map(|word| u64::from_le_bytes(*word));
-    words.fold(mix(key.len() as u64, last), mix) as usize % SLOTS
+    words.fold(mix(length as u64, last), mix) as usize % SLOTS
 }
 
 #[cfg(test)]
@@ -69,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_value_is_made_once_and_never_taken_for_another_ones() {
-        let mut memo = Memo::default();
+        let mut memo = Memo::<usize, 2>::default();
         let key = |n: u32| n.to_string().repeat(n as usize % 4);
         let mut made = 0;
         for n in (0..5000).flat_map(|n| [n, n]) {

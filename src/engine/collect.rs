@@ -192,7 +192,8 @@ pub struct Worker<'e> {
     /// Likewise, where not all lines that tell senders are read.
     look_back: Option<LookBack>,
     owners: Memo<Owner>,
-    replies: Memo<Said>,
+    /// By reply up to its host tag.
+    replies: Memo<Said, 40>,
     /// By what stands in a line of them: of relays, whose they are; of sources, their ids.
     sides: Memo<Side>,
     headers: Memo<u32>,
