@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use foldhash::HashMap;
 
-use crate::aggregate::{Belongs, Identity, Learned, NameTables, answered};
+use crate::aggregate::{Belongs, Identity, Label, Learned, NameTables, answered};
 use crate::detect::{LineRef, Names, Observation, Onset, ReplyNames, SourceNames, content_order};
 use crate::microsoft::{Catalogue, Class, Platform, Signal, is_public};
 use crate::record::{Enhanced, Outcome};
@@ -338,8 +338,11 @@ impl Called<'_> {
 
 impl Names for Called<'_> {
     fn source(&self, id: u32) -> SourceNames {
-        let label = self.learned.labels.get(&self.ids.identities[id as usize]).cloned().unwrap_or_default();
-        SourceNames { ip: label.ip, name: label.name, host: label.host }
+        match self.learned.labels.get(&self.ids.identities[id as usize]).cloned() {
+            Some(Label { ip, name, host }) => SourceNames { ip, name, host },
+            // While inputs are read, its attempts may come here before they come into the tables.
+            None => self.ids.source(id),
+        }
     }
     fn ip_known_since(&self, source: u32) -> i64 {
         self.ids.ip_known_since(source)

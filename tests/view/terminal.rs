@@ -265,6 +265,14 @@ fn the_program_goes_to_the_oldest_line_and_finds_it_again() {
         pty.screen().contains("newest first") && !pty.screen().contains("searching")
     });
     pty.see("/smtp[");
+    // The terminal's own clipboard takes the line, over ssh too: OSC 52, in base64.
+    pty.press("y");
+    pty.wait("copy", |pty| pty.output().contains("\x1b]52;c;"));
+    let output = pty.output();
+    let copied =
+        output.split("\x1b]52;c;").nth(1).and_then(|rest| rest.split('\x07').next()).expect("its end");
+    let copied = from_base64(copied);
+    assert!(sample().lines().any(|line| line == copied && line.contains(" relay=")), "{copied}");
     pty.press("G");
     // The place of the oldest line, and its text.
     let last = |pty: &Pty| -> Option<(String, String)> {
@@ -283,6 +291,16 @@ fn the_program_goes_to_the_oldest_line_and_finds_it_again() {
     pty.see(&place);
     pty.press("\x03");
     pty.end();
+}
+
+/// RFC 4648, section 4.
+fn from_base64(text: &str) -> String {
+    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.trim_end_matches('=').chars().map(|c| DIGITS.find(c).expect("a digit"));
+    let bits: String = digits.map(|digit| format!("{digit:06b}")).collect();
+    let bytes = bits.as_bytes().chunks_exact(8).map(|byte| std::str::from_utf8(byte).expect("bits"));
+    let bytes = bytes.map(|byte| u8::from_str_radix(byte, 2).expect("eight of them")).collect();
+    String::from_utf8(bytes).expect("text")
 }
 
 /// The sample story's text.

@@ -203,6 +203,19 @@ fn however_trials_come_in_the_events_are_those_of_their_order() {
 }
 
 #[test]
+fn a_source_that_the_tables_have_not_met_yet_is_called_as_the_log_tells_it() {
+    let (tables, learned) = tables();
+    let mut all = mail(1);
+    let end = all.seconds().max().unwrap();
+    let mut early = feed(&tables, &Blamed::default());
+    early.add(&mut all, &mut Others::default());
+    early.finish();
+    let onsets = early.conclude(&Learned::default(), end).onsets;
+    assert!(!onsets.is_empty() && onsets.iter().all(|onset| onset.source_ip.is_some()));
+    assert_eq!(onsets, early.conclude(&learned, end).onsets);
+}
+
+#[test]
 fn what_is_out_of_order_is_said() {
     let (tables, _) = tables();
     let mut all = mail(7);
