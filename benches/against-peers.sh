@@ -141,7 +141,7 @@ for way in always never; do
   from_disk=0
   if [ -w /proc/sys/vm/drop_caches ]; then from_disk=$(cold "$(summary --mmap $way "$folder/part.log")"); fi
   awk -v w="--mmap $way" -v a="${pair[0]}" -v b="${pair[1]}" -v c="$from_disk" \
-    'BEGIN { printf "| %s | %.0f | %.0f | %s |\n", w, a / 1000, b / 1000, c > 0 ? sprintf("%.0f", c / 1000) : "" }'
+    'BEGIN { printf "| %s | %.0f | %.0f | %s |\n", w, a / 1000, b / 1000, (c > 0 ? sprintf("%.0f", c / 1000) : "") }'
 done
 
 if [ "$largest" -gt 0 ]; then
