@@ -154,6 +154,6 @@ if [ "$largest" -gt 0 ]; then
     cat "$folder/grown.log" >/dev/null
     time_us=$(take_turns "$(summary "$folder/grown.log")")
     awk -v n="$size" -v t="$time_us" -v p="$(peak "$folder/grown.log")" \
-      'BEGIN { printf "| %d | %.0f | %.0f | %s |\n", n, t / 1000, t * 1e6 / n, p }'
+      'BEGIN { printf "| %.0f | %.0f | %.0f | %s |\n", n, t / 1000, t * 1e6 / n, p }'
   done
 fi

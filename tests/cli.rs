@@ -163,6 +163,11 @@ fn filters_hold_what_they_name_and_events_and_summary_agree() {
         let summary = summary(arguments, &paths);
         assert_eq!(summary["totals"]["attempts"], json!(expected), "{arguments:?}");
     }
+    // One host of a datacenter, of which a summary without that filter counts all together.
+    let host = everything.iter().find_map(|e| e["datacenter_host"].as_str()).expect("a host tag");
+    let of_host = everything.iter().filter(|e| e["datacenter_host"] == host).count();
+    let found = summary(&["--datacenter", host], &paths);
+    assert_eq!(found["totals"]["attempts"], json!(of_host), "{host}");
     let range = ["--since", "2026-11-22T09:00:00Z", "--until", "2026-11-22T12:00:00Z"];
     let within = |e: &&Value| {
         let time = e["time"].as_str().expect("a time");

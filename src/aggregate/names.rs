@@ -70,7 +70,7 @@ impl SourceKey {
 /// Which datacenter answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Place {
-    /// As printed.
+    /// As printed; empty where there is one, and hosts are not told apart.
     pub host: Option<Box<str>>,
     pub site: Option<Box<str>>,
     pub forest: Option<Box<str>>,
@@ -186,6 +186,9 @@ impl Names {
     }
 }
 
+/// More names than this are forgotten all at once: the shared table knows them.
+const MOST_CACHED: usize = 1 << 16;
+
 /// A thread's own memory of ids by the bytes that lead to them.
 #[derive(Debug, Default)]
 pub struct Cache(HashMap<Box<[u8]>, u32, RandomState>);
@@ -197,6 +200,9 @@ impl Cache {
             return *id;
         }
         let id = make();
+        if self.0.len() >= MOST_CACHED {
+            self.0.clear();
+        }
         self.0.insert(bytes.into(), id);
         id
     }

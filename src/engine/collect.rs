@@ -469,9 +469,10 @@ impl<'e> Worker<'e> {
         self.scratch.clear();
         self.scratch.push(u8::from(is_tag));
         self.scratch.extend_from_slice(host);
+        let context = self.context;
         self.places.id(&self.scratch, || {
-            let place = place_of(host, is_tag);
-            self.context.names.lock().places.id(place)
+            let place = place_of(host, is_tag, context.by_time || !context.filter.datacenter.is_empty());
+            context.names.lock().places.id(place)
         })
     }
 
@@ -552,11 +553,12 @@ fn source_id(
     })
 }
 
-/// Datacenter of a host tag, or of a relay's reverse name (which is no datacenter host).
-fn place_of(host: &[u8], is_tag: bool) -> Place {
+/// Datacenter of a host tag, or of a relay's reverse name (which is no datacenter host). `by_host`: a filter may ask for
+/// one of the many hosts of a datacenter; else they are one place.
+fn place_of(host: &[u8], is_tag: bool, by_host: bool) -> Place {
     let found = microsoft::datacenter(host);
     Place {
-        host: is_tag.then(|| text(host)),
+        host: is_tag.then(|| if by_host { text(host) } else { Box::default() }),
         site: found.site.map(Into::into),
         forest: found.forest.map(Into::into),
         region: found.region.map(Into::into),
