@@ -12,7 +12,6 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use tempfile::TempPath;
 
 use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
-use crate::microsoft::Catalogue;
 use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream_with};
 
@@ -117,13 +116,6 @@ struct Piece {
 impl Run {
     /// Finds and opens the inputs. `by_time`: attempts are counted by time too, for the chart.
     pub fn new(options: Options, by_time: bool) -> Self {
-        let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
-        // To build it takes as long as to open the inputs does.
-        if let Some(pool) = &pool {
-            pool.spawn(|| {
-                Catalogue::active();
-            });
-        }
         let Inputs { list: inputs, streams, spools, troubles, firsts } = prepare(&options);
         let totals = Totals {
             tables: Tables::new(by_time, &options.filter),
@@ -145,6 +137,7 @@ impl Run {
         let on_demand = |input: &Prepared| !by_sender && leaves_senders_out(input);
         let least = |input| if on_demand(input) { Prefilter::Deliveries } else { Prefilter::Messages };
         let prefilter = inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
+        let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
         Self {
             total_bytes: inputs.iter().map(|i| i.size).sum(),
             names: Names::default(),

@@ -1,10 +1,9 @@
 //! The catalogue of replies and the verdict on one reply.
 //!
-//! Which entry a reply is stands in the head of `data/replies.toml`. Cost: one pass of an automaton over the reply and
-//! a few slices; nothing is allocated for replies that the catalogue knows.
+//! Which entry a reply is stands in the head of `data/replies.toml`. Cost: a copy in lower case, one pass of an automaton
+//! over it and a few slices.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
@@ -182,16 +181,11 @@ impl Catalogue {
     /// All texts in `text`, each with its entry.
     fn search(&self, text: &[u8]) -> Found {
         let mut found = Found::default();
-        LOWER.with_borrow_mut(|lower| {
-            lower.clear();
-            lower.extend_from_slice(text);
-            lower.make_ascii_lowercase();
-            for hit in self.searcher.find_overlapping_iter(&*lower) {
-                for &entry in &self.owners[self.patterns[hit.pattern()].clone()] {
-                    found.push(Hit { entry, start: hit.start(), end: hit.end() });
-                }
+        for hit in self.searcher.find_overlapping_iter(&text.to_ascii_lowercase()) {
+            for &entry in &self.owners[self.patterns[hit.pattern()].clone()] {
+                found.push(Hit { entry, start: hit.start(), end: hit.end() });
             }
-        });
+        }
         found
     }
 
@@ -231,10 +225,6 @@ impl Catalogue {
             .find(|entry| entry.enhanced.is_some_and(|range| range.contains(code)))
             .map(|entry| of(entry, Certainty::Code))
     }
-}
-
-thread_local! {
-    static LOWER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 fn of(entry: &Entry, certainty: Certainty) -> Verdict<'_> {

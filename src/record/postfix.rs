@@ -346,9 +346,8 @@ impl Parts {
 }
 
 fn number(text: &[u8]) -> Option<u16> {
-    let digits = text.iter().take(5).take_while(|byte| byte.is_ascii_digit());
-    let number = digits.fold(None, |number, digit| Some(number.unwrap_or(0) * 10 + u32::from(digit - b'0')));
-    u16::try_from(number?).ok()
+    let digits = text.iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&text[..digits]).ok()?.parse().ok()
 }
 
 /// The host that a reason names where `relay=none`: it could not be reached, or not be found.

@@ -6,7 +6,6 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
-use unicode_width::UnicodeWidthStr as _;
 
 use super::{Scene, span};
 use crate::detect::{Family, OnsetStatus};
@@ -166,18 +165,18 @@ pub(crate) fn crumb_spans(state: &State) -> Vec<(u16, u16, usize)> {
     let room =
         usize::from(state.size.0).saturating_sub(1 + query_words(state).map_or(0, |w| text::width(&w) + 3));
     let width = |from: usize| -> usize {
-        let more = if from > 0 { LEFT_OUT.width() } else { 0 };
-        more + names[from..].iter().map(|name| text::width(name) + SEPARATOR.width()).sum::<usize>()
-            - SEPARATOR.width()
+        let more = if from > 0 { text::width(LEFT_OUT) } else { 0 };
+        more + names[from..].iter().map(|name| text::width(name) + text::width(SEPARATOR)).sum::<usize>()
+            - text::width(SEPARATOR)
     };
     let last = names.len() - 1;
     let from = (0..last).find(|&from| width(from) <= room).unwrap_or(last);
-    let mut x = 1 + if from > 0 { LEFT_OUT.width() as u16 } else { 0 };
+    let mut x = 1 + if from > 0 { text::width(LEFT_OUT) as u16 } else { 0 };
     let mut spans = Vec::new();
     for (i, name) in names.iter().enumerate().skip(from) {
         let w = text::width(name) as u16;
         spans.push((x, w, i));
-        x = x.saturating_add(w + SEPARATOR.width() as u16);
+        x = x.saturating_add(w + text::width(SEPARATOR) as u16);
     }
     spans
 }
