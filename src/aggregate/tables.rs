@@ -6,13 +6,12 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::filter::Filter;
+use super::timed::Timed;
 use crate::record::Time;
 
 /// What is counted together. Ids are those of [`super::NameTables`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CellKey {
-    /// Begin of the time bucket in units of the width; 0 where time is not kept, [`NO_TIME`] without a stamp.
-    pub bucket: i32,
     pub source: u32,
     pub domain: u32,
     /// 0 unless a filter asks for it.
@@ -23,14 +22,14 @@ pub struct CellKey {
     pub verdict: u32,
 }
 
-/// Four numbers, not eight: each attempt is looked up three times.
+/// Four numbers, not seven: each attempt is looked up three times.
 impl Hash for CellKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let pairs = [
             (self.source, self.domain),
             (self.verdict, self.place),
             (self.relay, self.quoted),
-            (self.sender, self.bucket as u32),
+            (self.sender, 0),
         ];
         for (high, low) in pairs {
             state.write_u64(u64::from(high) << 32 | u64::from(low));
@@ -38,12 +37,9 @@ impl Hash for CellKey {
     }
 }
 
-/// Bucket of attempts without a time.
-pub const NO_TIME: i32 = i32::MIN;
-
 /// A time and whether it has milliseconds, in one number that orders like the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PackedTime(i64);
+pub struct PackedTime(pub(super) i64);
 
 impl From<Time> for PackedTime {
     fn from(time: Time) -> Self {
@@ -75,7 +71,15 @@ pub struct Cell {
 }
 
 impl Cell {
-    const EMPTY: Self = Self { count: 0, first: NEVER, last: PackedTime(i64::MIN) };
+    pub(super) const EMPTY: Self = Self { count: 0, first: NEVER, last: PackedTime(i64::MIN) };
+
+    /// One attempt.
+    pub(super) fn of(time: Option<Time>) -> Self {
+        match time.map(PackedTime::from) {
+            Some(time) => Self { count: 1, first: time, last: time },
+            None => Self { count: 1, ..Self::EMPTY },
+        }
+    }
 
     /// First and last time, where there is one.
     pub fn range(&self) -> Option<(Time, Time)> {
@@ -87,7 +91,7 @@ impl Cell {
         (self.first <= self.last).then_some((self.first, self.last))
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
@@ -104,19 +108,6 @@ pub struct Example {
 
 /// Longer examples are cut.
 const EXAMPLE_BYTES: usize = 2000;
-
-/// Widths of the time buckets in seconds, each a multiple of the one before.
-const WIDTHS: [i64; 8] = [60, 300, 900, 3600, 3 * 3600, 12 * 3600, 86_400, 7 * 86_400];
-/// More cells than this, and time is kept coarser: memory is bounded by the distinct keys.
-const MAX_CELLS: usize = 1 << 20;
-
-/// Whether attempts are counted by time too (the screen needs it, a summary does not).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeBuckets {
-    None,
-    /// Index into the widths.
-    Width(usize),
-}
 
 /// Whose rows are made of some cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,9 +129,6 @@ struct Kept {
 }
 
 impl Kept {
-    /// Where the filter may change, or time is kept too: one table for all rows.
-    const ALL: [Self; 1] = [Self { source: true, domain: true, place: true }];
-
     /// For each kind of row what it is about, and what the filter looks at.
     fn for_rows(filter: &Filter) -> [Self; 3] {
         let asked = Self {
@@ -167,46 +155,43 @@ impl Kept {
 
 type Cells = HashMap<CellKey, Cell, RandomState>;
 
-/// The counts of a stretch of the input. What no row needs together is counted apart: sources times domains times
-/// relays are many, their sum is not.
+/// The counts of a stretch of the input.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    /// One for all rows, or one for each kind.
-    cells: Vec<(Kept, Cells)>,
+    counts: Counts,
     examples: HashMap<u32, Example, RandomState>,
-    buckets: TimeBuckets,
+}
+
+#[derive(Clone, Debug)]
+enum Counts {
+    /// One for each kind of row: what no row needs together is counted apart, for sources times domains times relays are
+    /// many, their sum is not.
+    ByRows([(Kept, Cells); 3]),
+    /// Where the filter may change: all together, and by time.
+    ByTime(Timed),
 }
 
 impl Tables {
     /// `by_time`: for a screen, on which the filter may change. Otherwise the rows must be asked for with this filter.
     pub fn new(by_time: bool, filter: &Filter) -> Self {
-        let (buckets, kept) = match by_time {
-            true => (TimeBuckets::Width(0), &Kept::ALL[..]),
-            false => (TimeBuckets::None, &Kept::for_rows(filter)[..]),
+        let counts = match by_time {
+            true => Counts::ByTime(Timed::default()),
+            false => Counts::ByRows(Kept::for_rows(filter).map(|kept| (kept, Cells::default()))),
         };
-        let cells = kept.iter().map(|kept| (*kept, Cells::default())).collect();
-        Self { cells, examples: HashMap::default(), buckets }
+        Self { counts, examples: HashMap::default() }
     }
 
-    /// Counts one attempt; the key's bucket is set here. `is_certain`: whoever the recipient is.
-    pub fn count(&mut self, mut key: CellKey, is_certain: bool, time: Option<Time>) {
-        key.bucket = match (self.buckets, time) {
-            (TimeBuckets::None, _) => 0,
-            (_, None) => NO_TIME,
-            (TimeBuckets::Width(i), Some(t)) => bucket_of(t.seconds, WIDTHS[i]),
-        };
-        let time = time.map(PackedTime::from);
-        let one = Cell { count: 1, first: time.unwrap_or(NEVER), last: time.unwrap_or(PackedTime(i64::MIN)) };
-        for (kept, cells) in &mut self.cells {
-            cells.entry(kept.of(key, is_certain)).or_insert(Cell::EMPTY).add(&one);
+    /// Counts one attempt. `is_certain`: whoever the recipient is.
+    pub fn count(&mut self, key: CellKey, is_certain: bool, time: Option<Time>) {
+        match &mut self.counts {
+            Counts::ByTime(timed) => timed.count(key, time),
+            Counts::ByRows(tables) => {
+                let one = Cell::of(time);
+                for (kept, cells) in tables {
+                    cells.entry(kept.of(key, is_certain)).or_insert(Cell::EMPTY).add(&one);
+                }
+            }
         }
-        if self.is_full() {
-            self.coarsen();
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.cells.iter().any(|(_, cells)| cells.len() > MAX_CELLS)
     }
 
     /// Keeps a reply as the example of its kind, if it comes before the one at hand.
@@ -218,76 +203,59 @@ impl Tables {
         }
     }
 
-    /// Adds another part's counts.
-    pub fn merge(&mut self, mut other: Self) {
-        while self.width_index() < other.width_index() && self.coarsen() {}
-        while other.width_index() < self.width_index() && other.coarsen() {}
-        for ((_, cells), (_, other)) in self.cells.iter_mut().zip(&mut other.cells) {
-            // Into the larger one, which then grows least.
-            if other.len() > cells.len() {
-                std::mem::swap(cells, other);
+    /// Adds another part's counts, which were made for the same filter.
+    pub fn merge(&mut self, other: Self) {
+        match (&mut self.counts, other.counts) {
+            (Counts::ByTime(timed), Counts::ByTime(other)) => timed.merge(other),
+            (Counts::ByRows(tables), Counts::ByRows(others)) => {
+                for ((_, cells), (_, mut other)) in tables.iter_mut().zip(others) {
+                    // Into the larger one, which then grows least.
+                    if other.len() > cells.len() {
+                        std::mem::swap(cells, &mut other);
+                    }
+                    for (key, cell) in other {
+                        cells.entry(key).or_insert(Cell::EMPTY).add(&cell);
+                    }
+                }
             }
-            for (key, cell) in &*other {
-                cells.entry(*key).or_insert(Cell::EMPTY).add(cell);
-            }
+            _ => debug_assert!(false, "parts of different runs"),
         }
         for (verdict, example) in other.examples {
             self.example(verdict, example.input, example.offset, &example.text);
         }
-        while self.is_full() && self.coarsen() {}
     }
 
     /// What was counted so far, and nothing left.
     pub fn take(&mut self) -> Self {
-        let cells = self.cells.iter().map(|(kept, _)| (*kept, Cells::default())).collect();
-        let empty = Self { cells, examples: HashMap::default(), buckets: self.buckets };
-        std::mem::replace(self, empty)
+        let counts = match &mut self.counts {
+            Counts::ByTime(timed) => Counts::ByTime(std::mem::take(timed)),
+            Counts::ByRows(tables) => {
+                Counts::ByRows(tables.each_mut().map(|(kept, cells)| (*kept, std::mem::take(cells))))
+            }
+        };
+        Self { counts, examples: std::mem::take(&mut self.examples) }
     }
 
-    /// What these rows are made of. What is not kept for them is 0 in the keys.
+    /// What these rows are made of, whenever it was. What is not kept for them is 0 in the keys.
     pub fn cells(&self, rows: Rows) -> impl Iterator<Item = (&CellKey, &Cell)> {
-        self.cells.get(rows as usize).or(self.cells.first()).into_iter().flat_map(|(_, cells)| cells)
+        let (by_rows, by_time) = match &self.counts {
+            Counts::ByRows(tables) => (Some(&tables[rows as usize].1), None),
+            Counts::ByTime(timed) => (None, Some(timed.combinations())),
+        };
+        by_rows.into_iter().flatten().chain(by_time.into_iter().flatten())
+    }
+
+    /// The counts by time, where they are kept.
+    pub fn timed(&self) -> Option<&Timed> {
+        match &self.counts {
+            Counts::ByTime(timed) => Some(timed),
+            Counts::ByRows(_) => None,
+        }
     }
 
     pub fn examples(&self) -> impl Iterator<Item = (u32, &Example)> {
         self.examples.iter().map(|(id, example)| (*id, example))
     }
-
-    /// Seconds a bucket; `None` where time is not kept.
-    pub fn width_s(&self) -> Option<i64> {
-        match self.buckets {
-            TimeBuckets::None => None,
-            TimeBuckets::Width(i) => Some(WIDTHS[i]),
-        }
-    }
-
-    fn width_index(&self) -> usize {
-        match self.buckets {
-            TimeBuckets::None => usize::MAX,
-            TimeBuckets::Width(i) => i,
-        }
-    }
-
-    /// Goes to the next wider bucket; false where there is none.
-    fn coarsen(&mut self) -> bool {
-        let TimeBuckets::Width(i) = self.buckets else { return false };
-        let Some(wider) = WIDTHS.get(i + 1) else { return false };
-        let factor = (wider / WIDTHS[i]) as i32;
-        self.buckets = TimeBuckets::Width(i + 1);
-        for (_, cells) in &mut self.cells {
-            let mut coarse = Cells::default();
-            for (key, cell) in cells.drain() {
-                let bucket = if key.bucket == NO_TIME { NO_TIME } else { key.bucket.div_euclid(factor) };
-                coarse.entry(CellKey { bucket, ..key }).or_insert(Cell::EMPTY).add(&cell);
-            }
-            *cells = coarse;
-        }
-        true
-    }
-}
-
-fn bucket_of(seconds: i64, width: i64) -> i32 {
-    seconds.div_euclid(width).clamp(i64::from(NO_TIME) + 1, i64::from(i32::MAX)) as i32
 }
 
 #[cfg(test)]
@@ -295,13 +263,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn key(source: u32) -> CellKey {
-        CellKey { bucket: 0, source, domain: 0, sender: 0, relay: 0, place: 0, quoted: 0, verdict: 1 }
-    }
-
-    fn content(tables: &Tables) -> impl PartialEq + std::fmt::Debug {
-        let cells = tables.cells(Rows::Sources);
-        let mut all: Vec<_> = cells.map(|(k, c)| (k.bucket, k.source, c.count, c.range())).collect();
+    fn content(tables: &Tables, rows: Rows) -> impl PartialEq + std::fmt::Debug {
+        let cells = tables.cells(rows);
+        let mut all: Vec<_> = cells.map(|(k, c)| (k.source, k.domain, c.count, c.range())).collect();
         all.sort();
         all
     }
@@ -311,22 +275,26 @@ mod tests {
         fn the_sum_does_not_depend_on_the_cut(
             attempts in proptest::collection::vec((0u32..5, -90_000i64..90_000), 0..200), cut in 0usize..200,
         ) {
-            let new = || Tables::new(true, &Filter::default());
-            let mut whole = new();
-            let mut parts = [new(), new()];
-            for (i, (source, second)) in attempts.iter().enumerate() {
-                let time = Some(Time::from_seconds(*second));
-                whole.count(key(*source), true, time);
-                let part = &mut parts[usize::from(i >= cut)];
-                part.count(key(*source), true, time);
-                part.example(1, 0, i as u64, b"text");
+            for by_time in [false, true] {
+                let new = || Tables::new(by_time, &Filter::default());
+                let mut whole = new();
+                let mut parts = [new(), new()];
+                for (i, (id, second)) in attempts.iter().enumerate() {
+                    let (source, domain) = (*id, id / 2);
+                    let key = CellKey { source, domain, sender: 0, relay: 0, place: 0, quoted: 0, verdict: 1 };
+                    let time = Some(Time::from_seconds(*second));
+                    whole.count(key, true, time);
+                    let part = &mut parts[usize::from(i >= cut)];
+                    part.count(key, true, time);
+                    part.example(1, 0, i as u64, b"text");
+                }
+                let [first, mut second] = parts;
+                second.merge(first);
+                for rows in [Rows::Sources, Rows::Domains, Rows::Datacenters] {
+                    prop_assert_eq!(content(&second, rows), content(&whole, rows));
+                }
+                prop_assert!(second.examples().all(|(_, e)| e.offset == 0));
             }
-            let [first, mut second] = parts;
-            second.coarsen();
-            second.merge(first);
-            whole.coarsen();
-            prop_assert_eq!(content(&second), content(&whole));
-            prop_assert!(second.examples().all(|(_, e)| e.offset == 0));
         }
     }
 }

@@ -343,7 +343,6 @@ impl<'e> Worker<'e> {
             None => self.sender_elsewhere(input, offset, before, attempt),
         };
         let key = CellKey {
-            bucket: 0,
             source,
             domain: self.domain_id(attempt.recipient_domain()),
             sender: 0,
@@ -406,7 +405,6 @@ impl<'e> Worker<'e> {
             self.tables.example(verdict, input, offset, text);
         }
         let key = CellKey {
-            bucket: 0,
             source: self.source_id(attempt),
             domain: self.domain_id(attempt.recipient_domain()),
             sender: if by_sender { sender } else { 0 },
