@@ -192,10 +192,10 @@ impl<'n> Sums<'n> {
 
     /// Gives the attempts by time.
     fn add_by_time(&mut self, timed: &Timed, filter: &Filter) -> Series {
-        let keys = timed.combinations();
-        let targets: Vec<Option<Target<'_>>> = keys.map(|(key, _)| self.target(key)).collect();
+        let combinations = timed.combinations();
+        let targets: Vec<_> = combinations.iter().map(|(key, _)| self.target(key)).collect();
         let has_range = filter.since.is_some() || filter.until.is_some();
-        for ((key, sum), target) in timed.combinations().zip(&targets) {
+        for ((key, sum), target) in combinations.iter().zip(&targets) {
             if let Some(target) = target.as_ref().filter(|_| !has_range) {
                 self.add_everywhere(key, target, sum);
             }
@@ -208,7 +208,7 @@ impl<'n> Sums<'n> {
         for (number, bucket, _) in shares() {
             let Some(bucket) = bucket else { continue };
             all.extend(bucket);
-            if targets[number].is_some() {
+            if targets[number as usize].is_some() {
                 shown.extend(bucket);
             }
         }
@@ -216,9 +216,9 @@ impl<'n> Sums<'n> {
         let mut series = vec![Bucket::default(); shown.len()];
         let mut parts = (None, 0..0);
         for (number, bucket, cell) in shares() {
-            let Some(target) = &targets[number] else { continue };
+            let Some(target) = &targets[number as usize] else { continue };
             if has_range {
-                self.add_everywhere(timed.key(number), target, &cell);
+                self.add_everywhere(combinations.key(number), target, &cell);
             }
             let Some(bucket) = bucket else { continue };
             if parts.0 != Some(bucket) {

@@ -1,9 +1,9 @@
 //! Mergeable tables: the same sum in whatever order and however cut the parts come.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 
 use super::filter::Filter;
 use super::timed::Timed;
@@ -153,7 +153,70 @@ impl Kept {
     }
 }
 
-type Cells = HashMap<CellKey, Cell, RandomState>;
+/// Keys, numbered as they come, and what each counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cells {
+    keys: Vec<CellKey>,
+    sums: Vec<Cell>,
+    /// Finds a number by its key.
+    numbers: HashTable<u32>,
+    state: RandomState,
+    /// By the id that a row is about, the number of the key that was counted last: it mostly comes again.
+    latest: Vec<u32>,
+}
+
+impl Cells {
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn key(&self, number: u32) -> &CellKey {
+        &self.keys[number as usize]
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&CellKey, &Cell)> {
+        self.keys.iter().zip(&self.sums)
+    }
+
+    /// The number of a key, which is noted if it is new.
+    fn number(&mut self, key: &CellKey) -> u32 {
+        let Self { keys, sums, numbers, state, .. } = self;
+        let same = |at: &u32| keys[*at as usize] == *key;
+        let entry = numbers.entry(state.hash_one(key), same, |at| state.hash_one(keys[*at as usize]));
+        *entry
+            .or_insert_with(|| {
+                keys.push(*key);
+                sums.push(Cell::EMPTY);
+                (keys.len() - 1) as u32
+            })
+            .get()
+    }
+
+    /// Adds to a key's count; gives its number.
+    pub(super) fn add(&mut self, key: &CellKey, cell: &Cell) -> u32 {
+        let number = self.number(key);
+        self.sums[number as usize].add(cell);
+        number
+    }
+
+    /// The same, of a row that is about the thing with this id.
+    fn add_to_row(&mut self, id: u32, key: &CellKey, cell: &Cell) {
+        let known = self.latest.get(id as usize).copied();
+        if let Some(number) = known.filter(|at| self.keys.get(*at as usize) == Some(key)) {
+            return self.sums[number as usize].add(cell);
+        }
+        let number = self.add(key, cell);
+        if self.latest.len() <= id as usize {
+            self.latest.resize(id as usize + 1, u32::MAX);
+        }
+        self.latest[id as usize] = number;
+    }
+
+    /// Adds another part's counts; by number of the other's keys, the own ones.
+    pub(super) fn merge(&mut self, other: &Self) -> Vec<u32> {
+        other.iter().map(|(key, cell)| self.add(key, cell)).collect()
+    }
+}
 
 /// The counts of a stretch of the input.
 #[derive(Clone, Debug)]
@@ -187,8 +250,9 @@ impl Tables {
             Counts::ByTime(timed) => timed.count(key, time),
             Counts::ByRows(tables) => {
                 let one = Cell::of(time);
-                for (kept, cells) in tables {
-                    cells.entry(kept.of(key, is_certain)).or_insert(Cell::EMPTY).add(&one);
+                let ids = [key.source, key.domain, key.relay];
+                for ((kept, cells), id) in tables.iter_mut().zip(ids) {
+                    cells.add_to_row(id, &kept.of(key, is_certain), &one);
                 }
             }
         }
@@ -213,9 +277,7 @@ impl Tables {
                     if other.len() > cells.len() {
                         std::mem::swap(cells, &mut other);
                     }
-                    for (key, cell) in other {
-                        cells.entry(key).or_insert(Cell::EMPTY).add(&cell);
-                    }
+                    cells.merge(&other);
                 }
             }
             _ => debug_assert!(false, "parts of different runs"),
@@ -237,12 +299,11 @@ impl Tables {
     }
 
     /// What these rows are made of, whenever it was. What is not kept for them is 0 in the keys.
-    pub fn cells(&self, rows: Rows) -> impl Iterator<Item = (&CellKey, &Cell)> {
-        let (by_rows, by_time) = match &self.counts {
-            Counts::ByRows(tables) => (Some(&tables[rows as usize].1), None),
-            Counts::ByTime(timed) => (None, Some(timed.combinations())),
-        };
-        by_rows.into_iter().flatten().chain(by_time.into_iter().flatten())
+    pub fn cells(&self, rows: Rows) -> impl ExactSizeIterator<Item = (&CellKey, &Cell)> {
+        match &self.counts {
+            Counts::ByRows(tables) => tables[rows as usize].1.iter(),
+            Counts::ByTime(timed) => timed.combinations().iter(),
+        }
     }
 
     /// The counts by time, where they are kept.

@@ -4,12 +4,7 @@
 //! few others, in one dense list by time. In most logs nearly every attempt is a bucket of its own: a hash table of them
 //! costs several times as much, to fill and to hold.
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-
-use super::tables::{Cell, CellKey, PackedTime};
+use super::tables::{Cell, CellKey, Cells, PackedTime};
 use crate::record::Time;
 
 /// Bucket of attempts without a time.
@@ -41,12 +36,8 @@ impl Share {
 /// Counts by combination of ids and time.
 #[derive(Clone, Debug, Default)]
 pub struct Timed {
-    keys: Vec<CellKey>,
-    /// By combination, all its attempts.
-    sums: Vec<Cell>,
-    /// Finds a combination by its key.
-    numbers: HashTable<u32>,
-    state: RandomState,
+    /// With all attempts of each.
+    combinations: Cells,
     shares: Vec<Share>,
     /// So many of them are in order, and no two of one combination and bucket.
     in_order: usize,
@@ -60,21 +51,16 @@ impl Timed {
         WIDTHS[self.width]
     }
 
-    /// The combinations with their sums, by number.
-    pub fn combinations(&self) -> impl ExactSizeIterator<Item = (&CellKey, &Cell)> {
-        self.keys.iter().zip(&self.sums)
-    }
-
-    /// The key of a combination.
-    pub fn key(&self, number: usize) -> &CellKey {
-        &self.keys[number]
+    /// The combinations, with all attempts of each.
+    pub(super) fn combinations(&self) -> &Cells {
+        &self.combinations
     }
 
     /// Numbers of combinations, the bucket in units of the width (`None`: attempts without a time) and what they count
     /// there. Mostly in the order of time.
-    pub fn shares(&self) -> impl Iterator<Item = (usize, Option<i32>, Cell)> {
+    pub fn shares(&self) -> impl Iterator<Item = (u32, Option<i32>, Cell)> {
         self.shares.iter().map(|share| {
-            let (number, count) = (share.combination as usize, share.count.into());
+            let (number, count) = (share.combination, share.count.into());
             if share.bucket == NO_TIME {
                 return (number, None, Cell { count, ..Cell::EMPTY });
             }
@@ -86,8 +72,7 @@ impl Timed {
 
     /// Counts one attempt.
     pub fn count(&mut self, key: CellKey, time: Option<Time>) {
-        let combination = self.number(&key);
-        self.sums[combination as usize].add(&Cell::of(time));
+        let combination = self.combinations.add(&key, &Cell::of(time));
         let bucket = time.map_or(NO_TIME, |time| bucket_of(time.seconds, self.width_s()));
         let since = time.map_or(0, |time| PackedTime::from(time).0 - self.begin_of(bucket));
         // Only a year beyond the last bucket is further away.
@@ -100,10 +85,7 @@ impl Timed {
     pub fn merge(&mut self, mut other: Self) {
         while self.width < other.width && self.coarsen() {}
         while other.width < self.width && other.coarsen() {}
-        let numbers: Vec<u32> = other.keys.iter().map(|key| self.number(key)).collect();
-        for (number, sum) in numbers.iter().zip(&other.sums) {
-            self.sums[*number as usize].add(sum);
-        }
+        let numbers = self.combinations.merge(&other.combinations);
         for share in other.shares {
             self.push(Share { combination: numbers[share.combination as usize], ..share });
         }
@@ -113,21 +95,6 @@ impl Timed {
     /// The begin of a bucket in the units of [`PackedTime`].
     fn begin_of(&self, bucket: i32) -> i64 {
         PackedTime::from(Time::from_seconds(i64::from(bucket) * self.width_s())).0
-    }
-
-    /// The number of a combination, which is noted if it is new.
-    fn number(&mut self, key: &CellKey) -> u32 {
-        let Self { keys, sums, numbers, state, .. } = self;
-        let hash = state.hash_one(key);
-        let entry =
-            numbers.entry(hash, |at| keys[*at as usize] == *key, |at| state.hash_one(keys[*at as usize]));
-        *entry
-            .or_insert_with(|| {
-                keys.push(*key);
-                sums.push(Cell::EMPTY);
-                (keys.len() - 1) as u32
-            })
-            .get()
     }
 
     fn push(&mut self, share: Share) {
@@ -210,7 +177,7 @@ mod tests {
     fn content(timed: &Timed) -> BTreeMap<(u32, Option<i32>), (u64, Option<(Time, Time)>)> {
         let mut all: BTreeMap<_, Cell> = BTreeMap::new();
         for (number, bucket, cell) in timed.shares() {
-            all.entry((timed.keys[number].source, bucket)).or_insert(Cell::EMPTY).add(&cell);
+            all.entry((timed.combinations.key(number).source, bucket)).or_insert(Cell::EMPTY).add(&cell);
         }
         all.into_iter().map(|(at, cell)| (at, (cell.count, cell.range()))).collect()
     }
@@ -253,7 +220,7 @@ mod tests {
                 *sums.entry(source).or_insert(0) += count;
                 sums
             });
-            for (key, sum) in whole.combinations() {
+            for (key, sum) in whole.combinations().iter() {
                 prop_assert_eq!(sums.remove(&key.source), Some(sum.count));
             }
             prop_assert!(sums.is_empty());

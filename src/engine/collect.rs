@@ -11,7 +11,8 @@ use crate::attribute::{self, SourceMap};
 use crate::memo::Memo;
 use crate::microsoft::{self, Bound, Class, Owner, Platform, Signal, Verdict};
 use crate::record::{
-    Answer, Attempt, Clock, Format, Line, Outcome, Plain, Reader, Record, Stamper, Time, domain_of,
+    Answer, Attempt, Clock, Format, Line, Origin, Outcome, Plain, Reader, Record, Relay, Stamper, Time,
+    domain_of,
 };
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
@@ -29,6 +30,8 @@ use super::told::{Told, fingerprint, fingerprints};
 use super::trials::{Pass, Refusal, Trials, queue_hash};
 use super::twice::{Firsts, Sighting, leaves_out, sift};
 
+/// Bytes of a reply's codes and the blank behind them.
+const HEAD: usize = 10;
 /// More suspected copies than this are sifted.
 const MOST_SIGHTINGS: usize = 1 << 12;
 /// An attempt in ids, ready to be counted.
@@ -194,9 +197,11 @@ pub struct Worker<'e> {
     owners: Memo<Owner>,
     /// By reply up to its host tag.
     replies: Memo<Said, 40>,
-    /// By what stands in a line of them: of relays, whose they are; of sources, their ids.
+    /// By what stands in a line of them: of relays, whose they are; of sources, their ids, and whether they have an address.
     sides: Memo<Side>,
-    headers: Memo<u32>,
+    origins: Memo<(u32, bool)>,
+    /// By platform, how the last reply to a plain delivery began, and its verdict.
+    heads: [Option<([u8; HEAD], u32)>; Platform::ALL.len()],
     sources: Cache,
     domains: Cache,
     senders: Cache,
@@ -223,7 +228,8 @@ impl<'e> Worker<'e> {
             owners: Memo::default(),
             replies: Memo::default(),
             sides: Memo::default(),
-            headers: Memo::default(),
+            origins: Memo::default(),
+            heads: Default::default(),
             sources: Cache::default(),
             domains: Cache::default(),
             senders: Cache::default(),
@@ -301,67 +307,103 @@ impl<'e> Worker<'e> {
         }
     }
 
-    /// The same as [`Self::record`] of a plain delivery: what was found out of its source and its relay is known.
-    fn plain(&mut self, stats: &mut InputStats, input: u32, offset: u64, before: &[u8], plain: &Plain<'_>) {
-        let Plain { attempt, source, relay } = plain;
-        let side = match self.sides.known(relay) {
+    /// The same as [`Self::record`] of a plain delivery: what was found out of its source and its relay is known. False if
+    /// it has to be read.
+    fn plain(
+        &mut self,
+        stats: &mut InputStats,
+        format: &dyn Format,
+        (input, offset): (u32, u64),
+        before: &[u8],
+        plain: &Plain<'_>,
+    ) -> bool {
+        let side = match self.sides.known(plain.relay) {
             Some(side) => side,
             None => {
-                let side = self.side(attempt);
-                self.sides.set(relay, side);
+                let side = format.relay(plain.relay).map_or(Side::Unsaid, |relay| self.side(&relay));
+                self.sides.set(plain.relay, side);
                 side
             }
         };
         let by_sender = !self.context.filter.sender_domain.is_empty();
         if matches!(side, Side::Unsaid) || (by_sender && !matches!(side, Side::Elsewhere)) {
-            return self.record(stats, input, offset, before, &Record::Attempt(attempt.clone()));
+            return false;
         }
-        if !self.context.filter.holds_time(attempt.time) {
-            return;
+        let source = match self.origins.known(plain.source) {
+            Some(source) => source,
+            None => {
+                let Some(origin) = format.origin(plain.source) else { return false };
+                let source = (self.source_id(&origin), origin.ip.is_some());
+                self.origins.set(plain.source, source);
+                source
+            }
+        };
+        let (source, has_address) = source;
+        let time = Some(plain.time);
+        if !self.context.filter.holds_time(time) {
+            return true;
         }
-        stats.seen.count(attempt);
+        stats.seen.count_plain(has_address);
         if let Some(told) = self.context.told {
             told.add(None);
         }
-        let source = match self.headers.known(source) {
-            Some(id) => id,
+        let Side::Microsoft { platform, relay, place } = side else {
+            count_other(Other::of(time, Outcome::Delivered, || source), &mut self.others, stats);
+            return true;
+        };
+        let sender = match plain.sender {
+            _ if !self.context.asks_senders || platform != Platform::Consumer => 0,
+            Some(sender) => self.sender_id(domain_of(sender)),
             None => {
-                let id = self.source_id(attempt);
-                self.headers.set(source, id);
-                id
+                let host = format.origin(plain.source).and_then(|origin| origin.host);
+                self.sender_elsewhere((input, offset), before, host, plain.queue_id)
             }
         };
-        let Side::Microsoft { platform, relay, place } = side else {
-            return count_other(Other::of(attempt, || source), &mut self.others, stats);
+        let domain = self.domain_id(plain.recipient.and_then(domain_of));
+        let verdict = self.accepted(platform, plain.reply);
+        let key = CellKey { source, domain, sender: 0, relay, place, quoted: 0, verdict };
+        let counted = Counted {
+            key,
+            time,
+            input,
+            offset,
+            outcome: Outcome::Delivered,
+            queue: plain.queue_id.map_or(0, queue_hash),
+            sender,
+            is_accepted: true,
+            is_certain: true,
         };
-        let (smtp_code, enhanced) = codes(&attempt.answer);
+        counted.add(&mut self.tables, &mut self.trials, stats);
+        true
+    }
+
+    /// The verdict of a plain delivery.
+    fn accepted(&mut self, platform: Platform, reply: &[u8]) -> u32 {
+        // What makes its codes, of nearly all replies: `250 2.6.0 `.
+        let head = reply
+            .first_chunk::<HEAD>()
+            .filter(|head| head[3] == b' ' && !head[4].is_ascii_whitespace() && head[HEAD - 1] == b' ');
+        let known = head.and_then(|head| self.heads[platform as usize].filter(|(known, _)| known == head));
+        if let Some((_, id)) = known {
+            return id;
+        }
+        let (smtp_code, enhanced) = codes(&Answer::Text(reply));
         let (verdict, platform) = (Verdict::accepted(), Some(platform));
         let judged = Judged { platform, smtp_code, enhanced, verdict, host_tag: None, quoted: None };
-        let sender = match attempt.sender {
-            _ if !self.context.asks_senders || platform != Some(Platform::Consumer) => 0,
-            Some(sender) => self.sender_id(domain_of(sender)),
-            None => self.sender_elsewhere(input, offset, before, attempt),
-        };
-        let key = CellKey {
-            source,
-            domain: self.domain_id(attempt.recipient_domain()),
-            sender: 0,
-            relay,
-            place,
-            quoted: 0,
-            verdict: self.verdict_id(attempt, &judged),
-        };
-        let counted = Counted::of(attempt, &judged, (input, offset), key, sender);
-        counted.add(&mut self.tables, &mut self.trials, stats);
+        let id = self.verdict_id(Outcome::Delivered, &judged);
+        if let (Some(head), Some(platform)) = (head, platform) {
+            self.heads[platform as usize] = Some((*head, id));
+        }
+        id
     }
 
     /// What the relay of a delivery says by itself.
-    fn side(&mut self, attempt: &Attempt<'_>) -> Side {
-        match bound_by_relay(attempt) {
+    fn side(&mut self, relay: &Relay<'_>) -> Side {
+        match bound_by_relay(relay) {
             Some(Bound::Yes(platform)) => Side::Microsoft {
                 platform,
-                relay: self.relay_id(attempt.relay_ip),
-                place: self.place_id(attempt, None),
+                relay: self.relay_id(relay.ip),
+                place: self.place_id(answering_host(relay.host, None)),
             },
             Some(Bound::No) => Side::Elsewhere,
             Some(Bound::ByDomain) | None => Side::Unsaid,
@@ -380,7 +422,9 @@ impl<'e> Worker<'e> {
             _ => Said::of(answer),
         };
         let Some(judged) = judge_by(attempt, relay, said) else {
-            return Whose::Other(Other::of(attempt, || self.source_id(attempt)));
+            return Whose::Other(Other::of(attempt.time, attempt.outcome, || {
+                self.source_id(&origin_of(attempt))
+            }));
         };
         // A domain's own fault needs the domain; for the rest it is worth no memory unless it is asked for.
         let by_sender = !self.context.filter.sender_domain.is_empty();
@@ -395,21 +439,23 @@ impl<'e> Worker<'e> {
         };
         let sender = match attempt.sender {
             Some(sender) if by_sender || concerns_sender => self.sender_id(domain_of(sender)),
-            None if by_sender || concerns_sender => self.sender_elsewhere(input, offset, before, attempt),
+            None if by_sender || concerns_sender => {
+                self.sender_elsewhere((input, offset), before, attempt.host, attempt.queue_id)
+            }
             _ => 0,
         };
-        let verdict = self.verdict_id(attempt, &judged);
+        let verdict = self.verdict_id(attempt.outcome, &judged);
         if judged.verdict.class != Class::Accepted
             && let Answer::Text(text) = attempt.answer
         {
             self.tables.example(verdict, input, offset, text);
         }
         let key = CellKey {
-            source: self.source_id(attempt),
+            source: self.source_id(&origin_of(attempt)),
             domain: self.domain_id(attempt.recipient_domain()),
             sender: if by_sender { sender } else { 0 },
             relay: self.relay_id(attempt.relay_ip),
-            place: self.place_id(attempt, judged.host_tag),
+            place: self.place_id(answering_host(attempt.relay_host, judged.host_tag)),
             quoted: self.quoted_id(judged.quoted),
             verdict,
         };
@@ -417,11 +463,17 @@ impl<'e> Worker<'e> {
     }
 
     /// The sender that another line tells; a number to ask with later where this task has not seen it.
-    fn sender_elsewhere(&mut self, input: u32, offset: u64, before: &[u8], attempt: &Attempt<'_>) -> u32 {
-        let Some(queue_id) = attempt.queue_id else { return 0 };
-        let message = message(attempt.host, queue_id);
+    fn sender_elsewhere(
+        &mut self,
+        (input, offset): (u32, u64),
+        before: &[u8],
+        host: Option<&[u8]>,
+        queue_id: Option<&[u8]>,
+    ) -> u32 {
+        let Some(queue_id) = queue_id else { return 0 };
+        let message = message(host, queue_id);
         let found = match &mut self.look_back {
-            Some(look_back) => look_back.sender(before, attempt.host, queue_id),
+            Some(look_back) => look_back.sender(before, host, queue_id),
             None => self.left.recent.get(message).cloned(),
         };
         if let Some(known) = found {
@@ -461,8 +513,8 @@ impl<'e> Worker<'e> {
         self.relays.id(&self.scratch, || self.context.names.lock().relays.id(ip))
     }
 
-    fn place_id(&mut self, attempt: &Attempt<'_>, host_tag: Option<&[u8]>) -> u32 {
-        let Some((host, is_tag)) = answering_host(attempt, host_tag) else { return 0 };
+    fn place_id(&mut self, answered: Option<(&[u8], bool)>) -> u32 {
+        let Some((host, is_tag)) = answered else { return 0 };
         // A tag may read like a reverse name, and is another place than the relay of that name.
         self.scratch.clear();
         self.scratch.push(u8::from(is_tag));
@@ -481,13 +533,19 @@ impl<'e> Worker<'e> {
         self.quoted.id(&self.scratch, || self.context.names.lock().quoted.id(Some(ip)))
     }
 
-    fn source_id(&mut self, attempt: &Attempt<'_>) -> u32 {
+    fn source_id(&mut self, origin: &Origin<'_>) -> u32 {
         let Self { sources, scratch, context, .. } = self;
-        let Attempt { host, source_name, source_ip, .. } = *attempt;
-        source_id(sources, scratch, context, host, source_name, source_ip)
+        scratch.clear();
+        for part in [origin.host, origin.name] {
+            scratch.push(u8::from(part.is_some()));
+            scratch.extend_from_slice(part.unwrap_or_default());
+            scratch.push(0);
+        }
+        push_ip(scratch, origin.ip);
+        sources.id(scratch, || context.names.lock().sources.id(source_key(origin, context.map)))
     }
 
-    fn verdict_id(&mut self, attempt: &Attempt<'_>, judged: &Judged<'_>) -> u32 {
+    fn verdict_id(&mut self, outcome: Outcome, judged: &Judged<'_>) -> u32 {
         let verdict = &judged.verdict;
         self.scratch.clear();
         // A delivery needs no name to be told from a refusal.
@@ -500,7 +558,7 @@ impl<'e> Worker<'e> {
             self.scratch.extend_from_slice(&enhanced.1.to_le_bytes());
             self.scratch.extend_from_slice(&enhanced.2.to_le_bytes());
         }
-        self.scratch.push(attempt.outcome as u8);
+        self.scratch.push(outcome as u8);
         self.scratch.push(judged.platform.map_or(u8::MAX, |p| p as u8));
         self.verdicts.id(&self.scratch, || {
             let key = VerdictKey {
@@ -510,7 +568,7 @@ impl<'e> Worker<'e> {
                 class: verdict.class,
                 signal: verdict.signal,
                 stated: verdict.entry.is_some_and(|entry| entry.stated),
-                outcome: attempt.outcome,
+                outcome,
                 platform: judged.platform.unwrap_or(Platform::Unknown),
                 belongs: if judged.platform.is_some() { Belongs::Microsoft } else { Belongs::IfDomainDoes },
             };
@@ -519,36 +577,16 @@ impl<'e> Worker<'e> {
     }
 }
 
-/// Who sent, as the log and the map tell it.
-pub fn source_key(attempt: &Attempt<'_>, map: &SourceMap) -> SourceKey {
-    source_of(attempt.host, attempt.source_name, attempt.source_ip, map)
+/// Who sent, as the log tells it.
+pub fn origin_of<'a>(attempt: &Attempt<'a>) -> Origin<'a> {
+    Origin { host: attempt.host, name: attempt.source_name, ip: attempt.source_ip }
 }
 
-fn source_of(host: Option<&[u8]>, name: Option<&[u8]>, ip: Option<IpAddr>, map: &SourceMap) -> SourceKey {
-    let (host, name) = (host.map(text), name.map(text));
-    let found = attribute::identify(ip, host.as_deref(), name.as_deref(), map);
+/// Who sent, as the map tells it too.
+pub fn source_key(origin: &Origin<'_>, map: &SourceMap) -> SourceKey {
+    let (host, name) = (origin.host.map(text), origin.name.map(text));
+    let found = attribute::identify(origin.ip, host.as_deref(), name.as_deref(), map);
     SourceKey { ip: found.ip, evidence: found.evidence, host, name }
-}
-
-fn source_id(
-    ids: &mut Cache,
-    scratch: &mut Vec<u8>,
-    context: &Context<'_>,
-    host: Option<&[u8]>,
-    name: Option<&[u8]>,
-    ip: Option<IpAddr>,
-) -> u32 {
-    scratch.clear();
-    for part in [host, name] {
-        scratch.push(u8::from(part.is_some()));
-        scratch.extend_from_slice(part.unwrap_or_default());
-        scratch.push(0);
-    }
-    push_ip(scratch, ip);
-    ids.id(scratch, || {
-        let source = source_of(host, name, ip, context.map);
-        context.names.lock().sources.id(source)
-    })
 }
 
 /// Datacenter of a host tag, or of a relay's reverse name (which is no datacenter host). `by_host`: a filter may ask for
@@ -677,15 +715,17 @@ impl<'w, 'e> Task<'w, 'e> {
 impl ChunkSink for Task<'_, '_> {
     fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
         self.range(chunk);
-        let Self { worker, stats, input, scanner, reader, glances, .. } = self;
+        let Self { worker, stats, input, format, scanner, reader, glances, .. } = self;
         let mut candidates = 0;
         let scanned = scanner.scan(chunk, |offset, bytes| {
             candidates += 1;
             let mut kind = None;
             worker.look_for_copies(*input, offset, bytes);
             let before = &chunk.bytes[..(offset - chunk.offset) as usize];
-            if *glances && let Some(plain) = reader.plain(bytes) {
-                worker.plain(stats, *input, offset, before, &plain);
+            if *glances
+                && let Some(plain) = reader.plain(bytes)
+                && worker.plain(stats, *format, (*input, offset), before, &plain)
+            {
                 stats.parsed += 1;
                 return;
             }

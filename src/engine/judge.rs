@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::microsoft::{self, Bound, Catalogue, Owner, Platform, Verdict};
-use crate::record::{Answer, Attempt, Enhanced, Outcome};
+use crate::record::{Answer, Attempt, Enhanced, Outcome, Relay};
 
 /// What is known of an attempt from its own record.
 #[derive(Debug)]
@@ -23,10 +23,10 @@ pub struct Judged<'a> {
 const SUBMISSION: u16 = 587;
 
 /// Whose an attempt is, where its relay alone tells.
-pub fn bound_by_relay(attempt: &Attempt<'_>) -> Option<Bound> {
-    match attempt.relay_port {
+pub fn bound_by_relay(relay: &Relay<'_>) -> Option<Bound> {
+    match relay.port {
         Some(SUBMISSION) => Some(Bound::No),
-        _ => microsoft::bound_by_relay(attempt.relay_host?, attempt.relay_ip?),
+        _ => microsoft::bound_by_relay(relay.host?, relay.ip?),
     }
 }
 
@@ -92,8 +92,11 @@ pub fn judge_reply<'a>(
 }
 
 /// The name that tells the datacenter: the host tag or the greeting (true), else a relay's reverse name, which is no datacenter host.
-pub fn answering_host<'a>(attempt: &Attempt<'a>, host_tag: Option<&'a [u8]>) -> Option<(&'a [u8], bool)> {
-    let reverse = || attempt.relay_host.filter(|host| microsoft::is_reverse_name(host));
+pub fn answering_host<'a>(
+    relay_host: Option<&'a [u8]>,
+    host_tag: Option<&'a [u8]>,
+) -> Option<(&'a [u8], bool)> {
+    let reverse = || relay_host.filter(|host| microsoft::is_reverse_name(host));
     host_tag.map(|tag| (tag, true)).or_else(|| reverse().map(|host| (host, false)))
 }
 
@@ -140,7 +143,7 @@ mod tests {
         let edge = b"AM6EUR05FT041.mail.protection.outlook.com";
         let place = |attempt: &Attempt<'_>| {
             let judged = judge(attempt).unwrap();
-            let (host, is_tag) = answering_host(attempt, judged.host_tag).unwrap();
+            let (host, is_tag) = answering_host(attempt.relay_host, judged.host_tag).unwrap();
             assert!(is_tag);
             (String::from_utf8_lossy(host).into_owned(), judged.platform, microsoft::datacenter(host).forest)
         };

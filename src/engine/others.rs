@@ -3,7 +3,7 @@
 use foldhash::{HashMap, HashMapExt};
 
 use crate::detect::OtherProviders;
-use crate::record::{Attempt, Outcome};
+use crate::record::{Outcome, Time};
 
 /// One attempt at another provider.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +16,9 @@ pub struct Other {
 
 impl Other {
     /// `None` where the attempt has no time.
-    pub fn of(attempt: &Attempt<'_>, source: impl FnOnce() -> u32) -> Option<Self> {
-        let second = attempt.time.and_then(|time| u32::try_from(time.seconds).ok())?;
-        Some(Self { source: source(), second, is_delivered: attempt.outcome == Outcome::Delivered })
+    pub fn of(time: Option<Time>, outcome: Outcome, source: impl FnOnce() -> u32) -> Option<Self> {
+        let second = u32::try_from(time?.seconds).ok()?;
+        Some(Self { source: source(), second, is_delivered: outcome == Outcome::Delivered })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 use crate::text::lower;
 
-use super::collect::source_key;
+use super::collect::{origin_of, source_key};
 use super::judge::{Judged, Said, answering_host, judge, judge_reply};
 use super::look_back::scanner;
 use super::prepare::Prepared;
@@ -259,7 +259,7 @@ impl Look<'_> {
             Some(judged) if is_microsoft => judged,
             _ => Judged { host_tag: None, quoted: None, ..judge_reply(attempt, None, Said::of) },
         };
-        let key = source_key(attempt, &self.run.options.source_map);
+        let key = source_key(&origin_of(attempt), &self.run.options.source_map);
         let (source_ip, source_evidence) = self.source(&key, judged.quoted);
         let sender_domain = if self.wanted.senders { self.sender_domain(attempt) } else { None };
         let found = Found {
@@ -341,6 +341,6 @@ impl Look<'_> {
 
 /// By the host tag, else by the relay's reverse name.
 fn datacenter(attempt: &Attempt<'_>, judged: &Judged<'_>, is_microsoft: bool) -> Datacenter {
-    let answered = is_microsoft.then(|| answering_host(attempt, judged.host_tag)).flatten();
+    let answered = is_microsoft.then(|| answering_host(attempt.relay_host, judged.host_tag)).flatten();
     answered.map_or_else(Datacenter::default, |(host, _)| microsoft::datacenter(host))
 }

@@ -12,18 +12,19 @@
 //!
 //! `queue` may be rolled up and `site` names a set of hosts: neither tells domain or relay.
 
+use memchr::{memchr, memrchr};
+
 use super::json::{self, Kind, Scalar, Shapes};
-use super::registry::{Format, Line, Order, Plain, Reader};
+use super::registry::{Format, Line, Order, Origin, Plain, Reader, Relay};
 use super::stamp::{Clock, Naive, Stamper};
-use super::text::is_here;
+use super::text::{host_name, is_here};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time};
-use crate::memo::Memo;
 
 mod event;
 mod plain;
 
-use event::{Event, Peer, Response, address, bare_ip};
-use plain::{Found, PLACES, PeerParts, Place, wanted};
+use event::{Event, Peer, Response, bare_ip};
+use plain::{Found, PLACES, Place, wanted};
 
 const MTA: Mta = Mta("kumomta");
 
@@ -91,10 +92,27 @@ impl Format for KumoMta {
         Box::new(KumoReader {
             stamper: Stamper::new(clock),
             scratch: Vec::new(),
-            peers: Memo::default(),
             shapes: Shapes::new(wanted),
             source: Vec::new(),
         })
+    }
+
+    /// Address and name, a zero between them.
+    fn origin<'a>(&self, source: &'a [u8]) -> Option<Origin<'a>> {
+        let (address, name) = source.split_at(memchr(0, source)?);
+        let given = |text: &'a [u8]| Some(text).filter(|text| !text.is_empty());
+        let ip = match given(address) {
+            Some(text) => Some(bare_ip(text)?),
+            None => None,
+        };
+        Some(Origin { host: None, name: given(&name[1..]), ip })
+    }
+
+    /// From the first letter of the peer's name to the last one of its address, not inside the own network.
+    fn relay<'a>(&self, peer: &'a [u8]) -> Option<Relay<'a>> {
+        let (name, addr) = (&peer[..memchr(b'"', peer)?], &peer[memrchr(b'"', peer)? + 1..]);
+        let ip = bare_ip(addr).filter(|ip| !is_here(*ip))?;
+        Some(Relay { host: Some(host_name(name)?), ip: Some(ip), port: None })
     }
 
     fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
@@ -109,6 +127,16 @@ fn is_smtp(protocol: &Scalar<'_>) -> bool {
     protocol.bytes().is_none_or(|name| name.windows(SMTP.len()).any(|part| part.eq_ignore_ascii_case(SMTP)))
 }
 
+/// What tells the same address whatever the port. More than one colon is left to [`bare_ip`].
+fn without_port(address: &[u8]) -> &[u8] {
+    let end = match memchr(b':', address) {
+        _ if address.first() == Some(&b'[') => memchr(b']', address).map(|close| close + 1),
+        Some(colon) => Some(colon).filter(|colon| memchr(b':', &address[colon + 1..]).is_none()),
+        None => None,
+    };
+    &address[..end.unwrap_or(address.len())]
+}
+
 fn time(event_time: &Scalar<'_>, timestamp: &Scalar<'_>, stamper: &mut Stamper) -> Option<Time> {
     json::time(event_time, stamper).or_else(|| json::time(timestamp, stamper))
 }
@@ -116,8 +144,6 @@ fn time(event_time: &Scalar<'_>, timestamp: &Scalar<'_>, stamper: &mut Stamper) 
 struct KumoReader {
     stamper: Stamper,
     scratch: Vec<u8>,
-    /// By the text from name to address.
-    peers: Memo<Option<PeerParts>>,
     shapes: Shapes<PLACES>,
     /// What tells the source of the line at hand.
     source: Vec<u8>,
@@ -129,11 +155,10 @@ impl Reader for KumoReader {
         if !line.starts_with(b"{\"type\":\"Delivery\"") {
             return None;
         }
-        let Self { stamper, scratch, peers, shapes, source } = self;
+        let Self { stamper, scratch, shapes, source } = self;
         let values = shapes.read(line)?;
         let found = Found { line: std::str::from_utf8(line).ok()?, values: &values };
         let relay = found.peer_text()?;
-        let peer = peers.get(relay, || found.peer_parts())?;
         let Response { code, enhanced_code, content } = found.response()??;
         let content = content.text()?;
         let recipient = match found.values[Place::Recipient as usize] {
@@ -144,41 +169,18 @@ impl Reader for KumoReader {
             return None;
         }
         let [event_time, timestamp] = [Place::EventTime, Place::Timestamp].map(|place| found.scalar(place));
-        let time = Some(time(&event_time, &timestamp, stamper)?);
-        // The port is another one each time.
-        let (address, source_ip) = match found.text(Place::SourceAddress) {
-            b"" => (&b""[..], None),
-            text => address(text).map(|(text, ip)| (text, Some(ip)))?,
-        };
+        let time = time(&event_time, &timestamp, stamper)?;
         let given = |place: Place| Some(found.text(place)).filter(|text| !text.is_empty());
-        let name = given(Place::EgressSource);
         source.clear();
-        source.extend_from_slice(address);
+        // The port is another one each time.
+        source.extend_from_slice(without_port(found.text(Place::SourceAddress)));
         source.push(0);
-        source.extend_from_slice(name.unwrap_or_default());
+        source.extend_from_slice(given(Place::EgressSource).unwrap_or_default());
         let enhanced = enhanced_code.map(|code| Enhanced(code.class, code.subject, code.detail));
-        let answer @ Answer::Text(_) = json::reply(code.code(), enhanced, content, scratch) else {
-            return None;
-        };
-        let attempt = Attempt {
-            time,
-            mta: MTA,
-            host: None,
-            queue_id: given(Place::Id),
-            source_ip,
-            source_name: name,
-            sender: values[Place::Sender as usize]
-                .as_ref()
-                .and_then(|(kind, _)| (*kind == Kind::Text).then(|| found.text(Place::Sender))),
-            recipient,
-            relay_host: Some(&relay[..peer.host]),
-            relay_ip: Some(peer.ip),
-            relay_port: None,
-            outcome: Outcome::Delivered,
-            answer,
-            greeting: None,
-        };
-        Some(Plain { attempt, source, relay })
+        let Answer::Text(reply) = json::reply(code.code(), enhanced, content, scratch) else { return None };
+        let sender = values[Place::Sender as usize].as_ref();
+        let sender = sender.and_then(|(kind, _)| (*kind == Kind::Text).then(|| found.text(Place::Sender)));
+        Some(Plain { time, queue_id: given(Place::Id), sender, recipient, reply, source, relay })
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {

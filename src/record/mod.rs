@@ -34,5 +34,7 @@ mod wrapped;
 mod zonemta;
 
 pub use attempt::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, domain_of};
-pub use registry::{Format, Line, Order, Plain, Reader, Seen, by_name, by_name_for, formats, guess, instead};
+pub use registry::{
+    Format, Line, Order, Origin, Plain, Reader, Relay, Seen, by_name, by_name_for, formats, guess, instead,
+};
 pub use stamp::{Clock, Naive, Stamper, Zone};

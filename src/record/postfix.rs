@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use memchr::{memchr, memmem};
 
-use super::registry::Order;
+use super::registry::{Order, Relay};
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_with_code};
 use super::wrapped::{Dialect, Out, TextReader};
@@ -131,7 +131,7 @@ fn attempt<'a>(
     envelope: &Envelope<'a>,
     queue_id: &'a [u8],
     recipient: &'a [u8],
-    remote: Remote<'a>,
+    remote: Relay<'a>,
     outcome: Outcome,
     answer: Answer<'a>,
 ) -> Attempt<'a> {
@@ -153,16 +153,18 @@ fn attempt<'a>(
     }
 }
 
-/// Reads a delivery in its plainest form, behind a tag that [`reaches_out`]. Also gives what stands there of the relay.
-pub(crate) fn plain<'a>(
-    envelope: &Envelope<'a>,
-    relays: &mut Memo<Option<Parts>>,
-) -> Option<(Attempt<'a>, &'a [u8])> {
-    let (queue_id, rest) = queue_id(envelope.text)?;
+/// Looks at a delivery in its plainest form: queue id, recipient, relay and reply.
+#[inline]
+pub(crate) fn plain(text: &[u8]) -> Option<[&[u8]; 4]> {
+    let (queue_id, rest) = queue_id(text)?;
     let fields = rest.strip_prefix(DELIVERY)?;
-    let address = address_end(fields)?;
-    let recipient = &fields[..address];
-    let rest = fields[address + 1..].strip_prefix(RELAY)?;
+    let address = near(b'>', fields)?;
+    // Where it does not end there, or something stands between, it is for the whole parser.
+    let (recipient, rest) = fields.split_at(address);
+    let rest = rest[1..].strip_prefix(RELAY)?;
+    if recipient.first() == Some(&b'"') {
+        return None;
+    }
     let (relay, rest) = rest.split_at(near(b',', rest)?);
     let rest = behind(rest, b", conn_use=").unwrap_or(rest);
     let rest = behind(rest, b", delay=")?;
@@ -171,13 +173,12 @@ pub(crate) fn plain<'a>(
     let reason = rest.strip_prefix(b", status=sent (")?;
     let reply = reason.strip_suffix(b")").unwrap_or(reason);
     // A reply, so not what Postfix says of a message that it holds back.
-    if !starts_with_code(reply) {
-        return None;
-    }
-    let parts = relays.get(relay, || Parts::read(relay)).filter(|parts| !parts.is_here)?;
-    let attempt =
-        attempt(envelope, queue_id, recipient, parts.of(relay), Outcome::Delivered, Answer::Text(reply));
-    Some((attempt, relay))
+    starts_with_code(reply).then_some([queue_id, recipient, relay, reply])
+}
+
+/// What stands behind `relay=` of one that can be plain: another host.
+pub(crate) fn relay(text: &[u8]) -> Option<Relay<'_>> {
+    Parts::read(text).filter(|parts| !parts.is_here).map(|parts| parts.of(text))
 }
 
 /// What follows a field of that name, up to the first comma: where that does not end the field, no name follows.
@@ -306,20 +307,6 @@ fn status(word: &[u8]) -> Option<Status> {
     })
 }
 
-/// A host that was talked to, or that could not be reached.
-#[derive(Default)]
-pub(crate) struct Remote<'a> {
-    pub(crate) host: Option<&'a [u8]>,
-    pub(crate) ip: Option<IpAddr>,
-    port: Option<u16>,
-}
-
-impl<'a> Remote<'a> {
-    fn read(text: &'a [u8]) -> Option<Self> {
-        Parts::read(text).map(|parts| parts.of(text))
-    }
-}
-
 /// What the text of a relay is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
@@ -340,8 +327,8 @@ impl Parts {
         Some(Self { host: host_name(&text[..open]).map(<[u8]>::len), ip, is_here: is_here(ip), port })
     }
 
-    fn of(self, text: &[u8]) -> Remote<'_> {
-        Remote { host: self.host.map(|length| &text[..length]), ip: Some(self.ip), port: self.port }
+    fn of(self, text: &[u8]) -> Relay<'_> {
+        Relay { host: self.host.map(|length| &text[..length]), ip: Some(self.ip), port: self.port }
     }
 }
 
@@ -351,21 +338,21 @@ fn number(text: &[u8]) -> Option<u16> {
 }
 
 /// The host that a reason names where `relay=none`: it could not be reached, or not be found.
-pub(crate) fn named_in(reason: &[u8]) -> Remote<'_> {
+pub(crate) fn named_in(reason: &[u8]) -> Relay<'_> {
     let prefixes = [&b"connect to "[..], b"host ", b"lost connection with ", b"conversation with "];
     if let Some(rest) = prefixes.iter().find_map(|prefix| reason.strip_prefix(*prefix)) {
         let word = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
-        return Remote::read(word).unwrap_or_default();
+        return Parts::read(word).map_or_else(Relay::default, |parts| parts.of(word));
     }
     // `Name service error for name=mx.example type=A: Host not found`; of `type=MX` the name is the domain.
     if let Some(at) = memmem::find(reason, b" for name=") {
         let rest = &reason[at + 10..];
         let blank = memchr(b' ', rest).unwrap_or(rest.len());
         if rest[blank..].starts_with(b" type=A") {
-            return Remote { host: host_name(&rest[..blank]), ..Remote::default() };
+            return Relay { host: host_name(&rest[..blank]), ..Relay::default() };
         }
     }
-    Remote::default()
+    Relay::default()
 }
 
 /// What the remote server said, by the reason.

@@ -14,17 +14,15 @@
 //! one reader sees the whole file; lines without a header before them are taken to be in the default order. A record may
 //! lie on several lines.
 
-use std::net::IpAddr;
 use std::ops::Range;
 
 use memchr::{memchr, memmem, memrchr};
 
 use super::csv::{Field, Fields, Row, Rows, unquote};
-use super::registry::{Format, Line, Order, Plain, Reader, Seen, whole_lines};
+use super::registry::{Format, Line, Order, Origin, Plain, Reader, Relay, Seen, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, syslog};
-use crate::memo::Memo;
 
 mod header;
 
@@ -97,8 +95,6 @@ impl Format for PowerMta {
             told: false,
             rows: Rows::default(),
             scratch: Vec::new(),
-            relays: Memo::default(),
-            addresses: Memo::default(),
         })
     }
 
@@ -122,6 +118,24 @@ impl Format for PowerMta {
         }
         let named = DAEMON_WORDS.iter().any(|word| memmem::find(head, word).is_some());
         (named && stamped * 2 > lines).then_some(DAEMON_LOG)
+    }
+
+    /// Address and name, a zero between them.
+    fn origin<'a>(&self, source: &'a [u8]) -> Option<Origin<'a>> {
+        let (address, name) = source.split_at(memchr(0, source)?);
+        let given = |text: &'a [u8]| Some(text).filter(|text| !text.is_empty());
+        let ip = match given(address) {
+            Some(text) => Some(parse_ip(text)?),
+            None => None,
+        };
+        Some(Origin { host: None, name: given(&name[1..]), ip })
+    }
+
+    /// A `dsnMta` with name and address, not inside the own network.
+    fn relay<'a>(&self, dsn_mta: &'a [u8]) -> Option<Relay<'a>> {
+        let (host, address) = host_and_address(dsn_mta);
+        let ip = parse_ip(&dsn_mta[address]).filter(|ip| !is_here(*ip))?;
+        Some(Relay { host: Some(host_name(host)?), ip: Some(ip), port: None })
     }
 
     /// Without the header: where it stands by default, else the first field that is a stamp.
@@ -194,10 +208,6 @@ struct PowerReader {
     told: bool,
     rows: Rows,
     scratch: Vec<u8>,
-    /// By `dsnMta`.
-    relays: Memo<Option<Relay>>,
-    /// By `dlvSourceIp`.
-    addresses: Memo<Option<IpAddr>>,
 }
 
 impl Reader for PowerReader {
@@ -220,39 +230,21 @@ impl Reader for PowerReader {
         let given = |column: Column| cells[column as usize].filter(|text| !text.is_empty());
         let reply = given(Column::DsnDiag)?.strip_prefix(b"smtp;")?.trim_ascii();
         let is_smtp = given(Column::DlvType).is_none_or(|kind| kind.eq_ignore_ascii_case(b"smtp"));
-        let dsn_mta = given(Column::DsnMta)?;
-        let relay = self.relays.get(dsn_mta, || Relay::read(dsn_mta))?;
-        let is_one = given(Column::DlvDestinationIp).is_none_or(|ip| ip == relay.address(dsn_mta));
+        let relay = given(Column::DsnMta)?;
+        let is_one = given(Column::DlvDestinationIp).is_none_or(|ip| {
+            let named = relay.strip_suffix(b")").and_then(|inner| inner.strip_suffix(ip));
+            named.is_some_and(|before| before.ends_with(b"("))
+        });
         if !starts_with_code(reply) || !is_smtp || !is_one || !fields.close() {
             return None;
         }
-        let (source, vmta) = (given(Column::DlvSourceIp), given(Column::Vmta));
-        let source_ip = match source {
-            Some(text) => Some(self.addresses.get(text, || parse_ip(text))?),
-            None => None,
-        };
         let time = self.times.read(given(Column::TimeLogged)?)?;
         self.scratch.clear();
-        self.scratch.extend_from_slice(source.unwrap_or_default());
+        self.scratch.extend_from_slice(given(Column::DlvSourceIp).unwrap_or_default());
         self.scratch.push(0);
-        self.scratch.extend_from_slice(vmta.unwrap_or_default());
-        let attempt = Attempt {
-            time: Some(time),
-            mta: MTA,
-            host: None,
-            queue_id: None,
-            source_ip,
-            source_name: vmta,
-            sender: cells[Column::Orig as usize],
-            recipient: given(Column::Rcpt),
-            relay_host: Some(relay.host(dsn_mta)),
-            relay_ip: Some(relay.ip),
-            relay_port: None,
-            outcome: Outcome::Delivered,
-            answer: Answer::Text(reply),
-            greeting: None,
-        };
-        Some(Plain { attempt, source: &self.scratch, relay: dsn_mta })
+        self.scratch.extend_from_slice(given(Column::Vmta).unwrap_or_default());
+        let (sender, recipient) = (cells[Column::Orig as usize], given(Column::Rcpt));
+        Some(Plain { time, queue_id: None, sender, recipient, reply, source: &self.scratch, relay })
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
@@ -462,34 +454,6 @@ fn host_and_address(text: &[u8]) -> (&[u8], Range<usize>) {
     match text.strip_suffix(b")").and_then(|inner| Some((inner, memrchr(b'(', inner)?))) {
         Some((inner, open)) => (inner[..open].trim_ascii(), blanks + open + 1..blanks + inner.len()),
         None => (text, blanks..blanks + text.len()),
-    }
-}
-
-/// What a `dsnMta` with name and address is made of.
-#[derive(Clone, Copy, Debug)]
-struct Relay {
-    /// From and to.
-    host: (usize, usize),
-    address: (usize, usize),
-    ip: IpAddr,
-}
-
-impl Relay {
-    /// `None` also for a hop inside the own network.
-    fn read(dsn_mta: &[u8]) -> Option<Self> {
-        let (host, address) = host_and_address(dsn_mta);
-        let ip = parse_ip(&dsn_mta[address.clone()]).filter(|ip| !is_here(*ip))?;
-        let from = dsn_mta.len() - dsn_mta.trim_ascii_start().len();
-        let host = (from, from + host_name(host)?.len());
-        Some(Self { host, address: (address.start, address.end), ip })
-    }
-
-    fn host(self, dsn_mta: &[u8]) -> &[u8] {
-        &dsn_mta[self.host.0..self.host.1]
-    }
-
-    fn address(self, dsn_mta: &[u8]) -> &[u8] {
-        &dsn_mta[self.address.0..self.address.1]
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! A format is one file, one static in [`formats`], one sample line.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use memchr::memchr_iter;
 
 use super::stamp::{Clock, Naive};
-use super::{Answer, Attempt, Outcome, Record, wrapped};
+use super::{Answer, Attempt, Outcome, Record, Time, wrapped};
 
 /// One line of an input.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,16 @@ pub trait Format: Sync {
     }
     /// A reader for one input, or one stretch of it.
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send>;
+    /// What [`Plain::source`] tells. `None`: nothing that makes a plain delivery.
+    fn origin<'a>(&self, source: &'a [u8]) -> Option<Origin<'a>> {
+        let _ = source;
+        None
+    }
+    /// What [`Plain::relay`] tells; likewise.
+    fn relay<'a>(&self, relay: &'a [u8]) -> Option<Relay<'a>> {
+        let _ = relay;
+        None
+    }
     /// The stamp of a line as it stands there; the engine infers zone and year from it.
     fn naive_stamp(&self, line: &[u8]) -> Option<Naive>;
     /// Whether its records may repeat what another log tells ([`Record::Retold`]).
@@ -101,6 +112,12 @@ impl Seen {
         self.sourceless += other.sourceless;
     }
 
+    /// Counts a plain delivery.
+    pub fn count_plain(&mut self, has_address: bool) {
+        self.delivered += 1;
+        self.sourceless += u64::from(!has_address);
+    }
+
     /// Counts an attempt.
     pub fn count(&mut self, attempt: &Attempt<'_>) {
         match attempt.outcome {
@@ -122,22 +139,44 @@ impl Seen {
     }
 }
 
-/// An attempt that was delivered, read from a line in its plainest form. The same bytes tell the same: what follows from
-/// them need not be found out again.
-#[derive(Clone, Debug)]
+/// An attempt that was delivered, found in a line in its plainest form: where its parts stand, most of which are of no
+/// use where the mail is another provider's.
+#[derive(Clone, Copy, Debug)]
 pub struct Plain<'a> {
-    /// As [`Reader::line`] would read it.
-    pub attempt: Attempt<'a>,
-    /// What tells its host and source.
+    pub time: Time,
+    pub queue_id: Option<&'a [u8]>,
+    /// Envelope sender, where this line has it.
+    pub sender: Option<&'a [u8]>,
+    pub recipient: Option<&'a [u8]>,
+    /// From its three digits on.
+    pub reply: &'a [u8],
+    /// What tells its host and source, by [`Format::origin`]: the same bytes tell the same.
     pub source: &'a [u8],
-    /// What tells its relay.
+    /// What tells its relay, by [`Format::relay`]; likewise.
     pub relay: &'a [u8],
+}
+
+/// Who sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin<'a> {
+    pub host: Option<&'a [u8]>,
+    pub name: Option<&'a [u8]>,
+    pub ip: Option<IpAddr>,
+}
+
+/// Who took it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relay<'a> {
+    pub host: Option<&'a [u8]>,
+    pub ip: Option<IpAddr>,
+    pub port: Option<u16>,
 }
 
 /// Reads the lines of one input in one format.
 pub trait Reader {
-    /// Reads a line in its plainest form, of which [`Self::line`] would hand out one attempt that was delivered. `None`: it
-    /// has to be read. Most deliveries of most logs went well: they should cost least.
+    /// Looks at a line in its plainest form, of which [`Self::line`] would hand out one attempt that was delivered, if source
+    /// and relay are such as [`Format::origin`] and [`Format::relay`] know. `None`: it has to be read. Most deliveries of
+    /// most logs went well: they should cost least.
     fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
         let _ = line;
         None

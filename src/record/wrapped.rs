@@ -8,11 +8,10 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
-use super::registry::{Format, Line, Order, Plain, Reader, Seen, whole_lines};
+use super::registry::{Format, Line, Order, Origin, Plain, Reader, Relay, Seen, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::syslog::Envelope;
 use super::{Mta, Record, exim, journald, opensmtpd, postfix, qmail, sendmail, syslog, zonemta};
-use crate::memo::Memo;
 use crate::text::near;
 
 /// Takes what a reader finds, with the offset of the line that holds the result.
@@ -269,11 +268,25 @@ impl Format for Wrapped {
                 any_order: self.order == Order::Any,
                 stamper: Stamper::new(clock),
                 texts,
-                headers: Memo::default(),
-                relays: Memo::default(),
+                header: 1,
             }),
             Wrapper::Journal => Box::new(JournalReader { order: self.order, texts, scratch: Vec::new() }),
         }
+    }
+
+    /// Of a client of Postfix's, the one whose names hold a slash.
+    fn origin<'a>(&self, source: &'a [u8]) -> Option<Origin<'a>> {
+        // As it would be read with a text behind it, of which nothing is left.
+        let line = [source, b": "].concat();
+        let (host, tag, pid, text) = syslog::rfc3164(&line)?;
+        let (host, tag) = (host?.len(), pid.map(|_| tag)?.len());
+        let (host, tag) = (&source[1..=host], &source[host + 2..][..tag]);
+        let is_client = text.is_empty() && tag.contains(&b'/') && postfix::reaches_out(tag);
+        is_client.then_some(Origin { host: Some(host), name: Some(tag), ip: None })
+    }
+
+    fn relay<'a>(&self, relay: &'a [u8]) -> Option<Relay<'a>> {
+        postfix::relay(relay)
     }
 
     fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
@@ -331,49 +344,33 @@ struct SyslogReader {
     any_order: bool,
     stamper: Stamper,
     texts: Texts,
-    /// By what stands between stamp and text.
-    headers: Memo<Option<Header>>,
-    /// What relays are.
-    relays: Memo<Option<postfix::Parts>>,
-}
-
-/// Where host and tag end in ` host tag[pid]`.
-#[derive(Clone, Copy)]
-struct Header {
-    host: usize,
-    tag: usize,
+    /// Bytes from the stamp to the `]` behind the program's number in the line that was plain last: mostly the same again.
+    header: usize,
 }
 
 /// Longer ones are read as the lines of others.
 const MOST_HEADER: usize = 128;
 
-impl Header {
-    /// Of a client of Postfix's, the one whose names hold a slash. `rest`: what begins with the header.
-    fn of(header: &[u8], rest: &[u8]) -> Option<Self> {
-        let (host, tag, pid, text) = syslog::rfc3164(rest)?;
-        let (host, tag) = (host?, pid.map(|_| tag)?);
-        let ends_there = rest.len() - text.len() == header.len() + 2;
-        let host_end = 1 + host.len();
-        let header = Self { host: host_end, tag: host_end + 1 + tag.len() };
-        (ends_there && tag.contains(&b'/') && postfix::reaches_out(tag)).then_some(header)
-    }
-}
-
 impl Reader for SyslogReader {
     fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
-        let Self { any_order, stamper, headers, relays, .. } = self;
-        let (time, zoned, end) = stamper.same_minute(line).filter(|_| *any_order)?;
+        if !self.any_order {
+            return None;
+        }
+        let (time, zoned, end) = self.stamper.same_minute(line)?;
         let rest = line.get(end..)?;
         // A host's name, not what collectors write there (`stdout F`, a second stamp, a priority).
-        let is_host =
-            matches!(rest, [b' ', first, ..] if first.is_ascii_lowercase() && !(zoned && *first == b's'));
-        let close = near(b']', &rest[..rest.len().min(MOST_HEADER)]).filter(|_| is_host)?;
-        let (header, behind) = rest.split_at(close + 1);
-        let text = behind.strip_prefix(b": ")?;
-        let Header { host, tag } = headers.get(header, || Header::of(header, rest))?;
-        let (host, tag) = (Some(&header[1..host]), &header[host + 1..tag]);
-        let (attempt, relay) = postfix::plain(&Envelope { time, zoned, host, tag, pid: None, text }, relays)?;
-        Some(Plain { attempt, source: header, relay })
+        if !matches!(rest, [b' ', first, ..] if first.is_ascii_lowercase() && !(zoned && *first == b's')) {
+            return None;
+        }
+        let is_end = |at: usize| rest.get(at - 1..at + 2) == Some(b"]: ");
+        if !is_end(self.header) {
+            self.header =
+                near(b']', &rest[..rest.len().min(MOST_HEADER)]).map(|at| at + 1).filter(|at| is_end(*at))?;
+        }
+        let (source, text) = rest.split_at(self.header);
+        let [queue_id, recipient, relay, reply] = postfix::plain(&text[2..])?;
+        let (queue_id, recipient) = (Some(queue_id), Some(recipient));
+        Some(Plain { time, queue_id, sender: None, recipient, reply, source, relay })
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {

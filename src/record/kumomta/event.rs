@@ -135,23 +135,13 @@ impl Peer<'_> {
     }
 }
 
-/// The address in `192.0.2.1:41022`, `[2001:db8::1]:41022`, or an address without port, and its text.
-pub(super) fn address(text: &[u8]) -> Option<(&[u8], IpAddr)> {
-    if let Some(inner) = text.strip_prefix(b"[") {
-        let inner = &inner[..memchr(b']', inner)?];
-        return Some((inner, parse_ip(inner)?));
-    }
-    let last_colon = memrchr(b':', text);
-    let before_port = &text[..last_colon.unwrap_or(text.len())];
-    // Nearly always. Of an IPv6 address this is not all.
-    if let Some(ip) = parse_v4(before_port) {
-        return Some((before_port, IpAddr::V4(ip)));
-    }
-    let whole = parse_ip(text).map(|ip| (text, ip));
-    whole.or_else(|| Some((before_port, parse_ip(before_port)?)))
-}
-
-/// The address alone.
+/// The address in `192.0.2.1:41022`, `[2001:db8::1]:41022`, or an address without port.
 pub(super) fn bare_ip(text: &[u8]) -> Option<IpAddr> {
-    address(text).map(|(_, ip)| ip)
+    if let Some(inner) = text.strip_prefix(b"[") {
+        return parse_ip(&inner[..memchr(b']', inner)?]);
+    }
+    let before_port = &text[..memrchr(b':', text).unwrap_or(text.len())];
+    // Nearly always. Of an IPv6 address this is not all.
+    let v4 = parse_v4(before_port).map(IpAddr::V4);
+    v4.or_else(|| parse_ip(text)).or_else(|| parse_ip(before_port))
 }

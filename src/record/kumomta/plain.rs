@@ -1,10 +1,8 @@
 //! A record in its plainest form, whose values are read in place.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use super::super::json::{self, Kind, Places, Scalar, Want};
-use super::super::text::is_here;
 use super::event::{Code, Event, Peer, Recipients, Response, Source};
 
 /// The values that are read of a plain line, in the order of [`PATHS`].
@@ -114,13 +112,6 @@ impl<'l> Found<'l, '_> {
         }
     }
 
-    /// `None` also for a hop inside the own network.
-    pub(super) fn peer_parts(&self) -> Option<PeerParts> {
-        let peer = self.peer()?;
-        let ip = peer.ip().filter(|ip| !is_here(*ip))?;
-        Some(PeerParts { host: peer.host()?.len(), ip })
-    }
-
     fn peer(&self) -> Option<Peer<'l>> {
         let peer = || Peer { name: self.scalar(Place::PeerName), addr: self.scalar(Place::PeerAddr) };
         self.is_object(Place::Peer).then(peer)
@@ -163,12 +154,4 @@ impl<'l> Found<'l, '_> {
             delivery_protocol: self.scalar(Place::Protocol),
         })
     }
-}
-
-/// What the text from a peer's name to its address is made of.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PeerParts {
-    /// Bytes of the name, from the start.
-    pub(super) host: usize,
-    pub(super) ip: IpAddr,
 }

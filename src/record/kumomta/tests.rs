@@ -242,7 +242,6 @@ proptest! {
         let reader = |shapes| KumoReader {
             stamper: Stamper::new(&Clock { zone: crate::record::stamp::Zone::Fixed(0), year: 2026 }),
             scratch: Vec::new(),
-            peers: Memo::default(),
             shapes,
             source: Vec::new(),
         };

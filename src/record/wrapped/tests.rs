@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::registry::tests::attempt_of;
 use super::*;
 use crate::record::{Answer, by_name, by_name_for, guess};
 
@@ -302,7 +303,7 @@ proptest! {
         let (mut glancing, mut reading) = (format.reader(&any_clock()), format.reader(&any_clock()));
         for line in &lines {
             let bytes = line.as_bytes();
-            let plain = glancing.plain(bytes).map(|plain| plain.attempt);
+            let plain = glancing.plain(bytes).and_then(|plain| attempt_of(format, &plain));
             let mut read = Vec::new();
             reading.line(Line { bytes, offset: 0 }, &mut |_, record| read.push(format!("{record:?}")));
             match plain {
