@@ -1,12 +1,9 @@
 //! What was made of some bytes, remembered for when they come again: most of a log repeats what stands near.
 
-/// Slots; a power of two.
-const SLOTS: usize = 256;
-
-/// A value for each of the last few keys of at most `WORDS` times eight bytes. One that falls on another's slot takes its
+/// A value for each of the last few keys of at most `WORDS` times eight bytes, of which there are at most `SLOTS`. One that falls on another's slot takes its
 /// place, so that a look costs one comparison and nothing has to be thrown out.
 #[derive(Debug)]
-pub struct Memo<T, const WORDS: usize = 12> {
+pub struct Memo<T, const WORDS: usize = 12, const SLOTS: usize = 256> {
     slots: Vec<Slot<T, WORDS>>,
 }
 
@@ -20,13 +17,13 @@ struct Slot<T, const WORDS: usize> {
     value: Option<T>,
 }
 
-impl<T: Clone, const WORDS: usize> Default for Memo<T, WORDS> {
+impl<T: Clone, const WORDS: usize, const SLOTS: usize> Default for Memo<T, WORDS, SLOTS> {
     fn default() -> Self {
         Self { slots: vec![Slot { length: 0, words: [0; WORDS], last: 0, value: None }; SLOTS] }
     }
 }
 
-impl<T: Clone, const WORDS: usize> Memo<T, WORDS> {
+impl<T: Clone, const WORDS: usize, const SLOTS: usize> Memo<T, WORDS, SLOTS> {
     /// The value for these bytes; `make` makes it where it is not at hand.
     #[inline]
     pub fn get(&mut self, key: &[u8], make: impl FnOnce() -> T) -> T {
@@ -42,7 +39,7 @@ impl<T: Clone, const WORDS: usize> Memo<T, WORDS> {
     #[inline]
     pub fn known(&self, key: &[u8]) -> Option<T> {
         let (words, last) = split(key);
-        let slot = &self.slots[slot_of(key.len(), words, last)];
+        let slot = &self.slots[mixed(key.len(), words, last) % SLOTS];
         let pairs = words.iter().zip(&slot.words);
         let differs = pairs.fold(slot.last ^ last, |differs, (a, b)| differs | (u64::from_le_bytes(*a) ^ b));
         slot.value.as_ref().filter(|_| slot.length == key.len() && differs == 0).cloned()
@@ -54,7 +51,7 @@ impl<T: Clone, const WORDS: usize> Memo<T, WORDS> {
         if words.len() > WORDS {
             return;
         }
-        let slot = &mut self.slots[slot_of(key.len(), words, last)];
+        let slot = &mut self.slots[mixed(key.len(), words, last) % SLOTS];
         for (kept, word) in slot.words.iter_mut().zip(words) {
             *kept = u64::from_le_bytes(*word);
         }
@@ -75,10 +72,10 @@ fn split(key: &[u8]) -> (&[[u8; 8]], u64) {
 
 /// By all bytes: names of one kind are alike at both ends.
 #[inline]
-fn slot_of(length: usize, words: &[[u8; 8]], last: u64) -> usize {
+fn mixed(length: usize, words: &[[u8; 8]], last: u64) -> usize {
     let mix = |mixed: u64, word: u64| (mixed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     let words = words.iter().map(|word| u64::from_le_bytes(*word));
-    words.fold(mix(length as u64, last), mix) as usize % SLOTS
+    words.fold(mix(length as u64, last), mix) as usize
 }
 
 #[cfg(test)]

@@ -156,8 +156,7 @@ impl Kept {
 /// Keys, numbered as they come, and what each counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cells {
-    keys: Vec<CellKey>,
-    sums: Vec<Cell>,
+    list: Vec<(CellKey, Cell)>,
     /// Finds a number by its key.
     numbers: HashTable<u32>,
     state: RandomState,
@@ -167,27 +166,26 @@ pub(super) struct Cells {
 
 impl Cells {
     pub(super) fn len(&self) -> usize {
-        self.keys.len()
+        self.list.len()
     }
 
     pub(super) fn key(&self, number: u32) -> &CellKey {
-        &self.keys[number as usize]
+        &self.list[number as usize].0
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&CellKey, &Cell)> {
-        self.keys.iter().zip(&self.sums)
+        self.list.iter().map(|(key, cell)| (key, cell))
     }
 
     /// The number of a key, which is noted if it is new.
     fn number(&mut self, key: &CellKey) -> u32 {
-        let Self { keys, sums, numbers, state, .. } = self;
-        let same = |at: &u32| keys[*at as usize] == *key;
-        let entry = numbers.entry(state.hash_one(key), same, |at| state.hash_one(keys[*at as usize]));
+        let Self { list, numbers, state, .. } = self;
+        let same = |at: &u32| list[*at as usize].0 == *key;
+        let entry = numbers.entry(state.hash_one(key), same, |at| state.hash_one(list[*at as usize].0));
         *entry
             .or_insert_with(|| {
-                keys.push(*key);
-                sums.push(Cell::EMPTY);
-                (keys.len() - 1) as u32
+                list.push((*key, Cell::EMPTY));
+                (list.len() - 1) as u32
             })
             .get()
     }
@@ -195,15 +193,15 @@ impl Cells {
     /// Adds to a key's count; gives its number.
     pub(super) fn add(&mut self, key: &CellKey, cell: &Cell) -> u32 {
         let number = self.number(key);
-        self.sums[number as usize].add(cell);
+        self.list[number as usize].1.add(cell);
         number
     }
 
     /// The same, of a row that is about the thing with this id.
     fn add_to_row(&mut self, id: u32, key: &CellKey, cell: &Cell) {
-        let known = self.latest.get(id as usize).copied();
-        if let Some(number) = known.filter(|at| self.keys.get(*at as usize) == Some(key)) {
-            return self.sums[number as usize].add(cell);
+        let latest = self.latest.get(id as usize).and_then(|at| self.list.get_mut(*at as usize));
+        if let Some((_, sum)) = latest.filter(|(known, _)| known == key) {
+            return sum.add(cell);
         }
         let number = self.add(key, cell);
         if self.latest.len() <= id as usize {

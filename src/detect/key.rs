@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::trial::LineRef;
+use super::trial::{LineRef, Trial};
+use crate::microsoft::Signal;
 
 /// The shares of refusals that are looked for.
 pub(super) const SHARES: [f64; 4] = [0.08, 0.2, 0.45, 0.9];
@@ -160,6 +161,22 @@ pub(super) struct Step {
     pub(super) platform_before: Counts,
 }
 
+impl Step {
+    pub(super) fn of(trial: &Trial, refused: bool, platform_before: Counts) -> Self {
+        Self {
+            second: trial.of.second,
+            refused,
+            busy: trial.of.signal == Signal::Busy,
+            reply: trial.of.reply,
+            line: trial.of.line,
+            attempts: trial.attempts,
+            refused_attempts: if refused { trial.refused } else { 0 },
+            bounced: trial.bounced,
+            platform_before,
+        }
+    }
+}
+
 /// What a key needs to be told by its source.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
@@ -217,14 +234,20 @@ impl Key {
         self.excursion.as_ref().map_or_else(|| usual_share(self.baseline, floor), |e| e.p0)
     }
 
+    /// Takes one trial that passed, while nothing is going on.
+    pub(super) fn pass(&mut self, second: i64) {
+        self.last = second;
+        self.learn(Counts { n: 1.0, k: 0.0 });
+    }
+
     /// Takes one trial; an alarm comes only at a refusal.
     pub(super) fn step(&mut self, step: &Step, level: Level) -> Option<Alarm> {
+        if self.excursion.is_none() && !step.refused {
+            self.pass(step.second);
+            return None;
+        }
         self.last = step.second;
         if self.excursion.is_none() {
-            if !step.refused {
-                self.learn(Counts { n: 1.0, k: 0.0 });
-                return None;
-            }
             let p0 = usual_share(self.baseline, level.floor);
             self.excursion = Some(Box::new(Excursion::new(p0, level.smallest, step.platform_before)));
         }

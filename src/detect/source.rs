@@ -160,8 +160,13 @@ impl Source {
                 self.series(Family::Throttle, spots, trial, true, counts, settings);
             }
             Signal::Auth | Signal::Pass => {
-                self.series(Family::Block, spots, trial, false, true, settings);
-                self.series(Family::Throttle, spots, trial, false, true, settings);
+                for family in [Family::Block, Family::Throttle] {
+                    if self.active.is_empty() && self.trace.is_none() {
+                        self.passed(family, spots, trial, settings);
+                    } else {
+                        self.series(family, spots, trial, false, true, settings);
+                    }
+                }
                 for at in spots {
                     self.spots[*at].passes.add(o.second, trial.attempts);
                 }
@@ -236,6 +241,34 @@ impl Source {
         self.fold_at = ((self.spots.len() + self.keys) * 2).max(1024);
     }
 
+    /// What [`Self::series`] does with a trial that passed, where no event wants to know: most do.
+    fn passed(&mut self, family: Family, spots: &[usize], trial: &Trial, settings: &Settings) {
+        let running = &mut self.running[family as usize][trial.of.platform as usize];
+        let platform_before = *running;
+        running.n += 1.0;
+        for at in spots {
+            let spot = &mut self.spots[*at];
+            let (place, is_many) = (spot.place, spot.is_many());
+            let series = match spot.is_known() || !is_many {
+                true => spot.begin(),
+                false => continue,
+            };
+            let recent = &mut series.recent[family as usize];
+            if !is_many || recent.is_some() {
+                recent.get_or_insert_default().add(trial.of.second, u64::from(trial.attempts), 0);
+            }
+            if let Some(key) = &mut series.keys[family as usize] {
+                match key.excursion {
+                    None => key.pass(trial.of.second),
+                    Some(_) => {
+                        let level = Self::level(family, place, settings);
+                        key.step(&Step::of(trial, false, platform_before), level);
+                    }
+                }
+            }
+        }
+    }
+
     /// One series sees one trial; `counts` is false for retries, which only the tallies see.
     fn series(
         &mut self,
@@ -304,17 +337,7 @@ impl Source {
             // An alarm comes at a refusal only.
             level.threshold = self.threshold(trial.of.second, settings);
         }
-        let step = Step {
-            second: trial.of.second,
-            refused,
-            busy: trial.of.signal == Signal::Busy,
-            reply: trial.of.reply,
-            line: trial.of.line,
-            attempts: trial.attempts,
-            refused_attempts: if refused { trial.refused } else { 0 },
-            bounced: trial.bounced,
-            platform_before,
-        };
+        let step = Step::of(trial, refused, platform_before);
         let mut alarm = None;
         for at in spots {
             let spot = &mut self.spots[*at];
@@ -441,17 +464,7 @@ impl Source {
             .key(family, place)
             .map_or_else(|| Counts { n: f64::from(self.spots[at].passes.n), k: 0.0 }, |k| k.baseline);
         let usual = Event::usual(key.baseline, floor(family));
-        let step = Step {
-            second: trial.of.second,
-            refused: true,
-            busy: false,
-            reply: trial.of.reply,
-            line: trial.of.line,
-            attempts: trial.attempts,
-            refused_attempts: trial.refused,
-            bounced: false,
-            platform_before,
-        };
+        let step = Step { busy: false, bounced: false, ..Step::of(trial, true, platform_before) };
         let level = Level { floor: usual, threshold: f64::INFINITY, smallest: 0.0, waits_for_part: false };
         key.step(&step, level);
         let Some(excursion) = &key.excursion else { return };

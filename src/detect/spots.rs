@@ -6,6 +6,7 @@ use super::event::Place;
 use super::key::Key;
 use super::onset::Family;
 use super::volume::{Minutes, Passes, Recent};
+use crate::microsoft::Platform;
 
 const FAMILIES: usize = Family::ALL.len();
 
@@ -32,6 +33,11 @@ impl Spot {
         matches!(self.place, Place::Domain(_) | Place::Sender(_))
     }
 
+    /// Its series have begun.
+    pub(super) fn is_known(&self) -> bool {
+        self.series.is_some()
+    }
+
     pub(super) fn series(&self) -> Option<&Series> {
         self.series.as_deref()
     }
@@ -56,16 +62,32 @@ impl Spot {
 pub(super) struct Spots {
     list: Vec<Spot>,
     index: std::collections::HashMap<Place, u32, FixedState>,
+    /// The platforms' numbers, which each attempt asks for.
+    platforms: [Option<u32>; Platform::ALL.len()],
 }
 
 impl Spots {
     /// The number of a place, known or new.
     pub(super) fn at(&mut self, place: Place) -> usize {
-        let list = &mut self.list;
-        *self.index.entry(place).or_insert_with(|| {
-            list.push(Spot { place, passes: Passes::default(), series: None });
-            (list.len() - 1) as u32
-        }) as usize
+        if let Place::Platform(platform) = place
+            && let Some(at) = self.platforms[platform as usize]
+        {
+            return at as usize;
+        }
+        if let Some(at) = self.index.get(&place) {
+            return *at as usize;
+        }
+        let at = self.list.len() as u32;
+        self.list.push(Spot { place, passes: Passes::default(), series: None });
+        self.note(place, at);
+        at as usize
+    }
+
+    fn note(&mut self, place: Place, at: u32) {
+        self.index.insert(place, at);
+        if let Place::Platform(platform) = place {
+            self.platforms[platform as usize] = Some(at);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -109,8 +131,11 @@ impl Spots {
     /// Forgets the places for which this is false.
     pub(super) fn retain(&mut self, keep: impl FnMut(&mut Spot) -> bool) {
         self.list.retain_mut(keep);
-        let numbered = self.list.iter().enumerate();
-        self.index = numbered.map(|(at, spot)| (spot.place, at as u32)).collect();
+        self.index.clear();
+        self.platforms = Default::default();
+        for at in 0..self.list.len() {
+            self.note(self.list[at].place, at as u32);
+        }
     }
 }
 

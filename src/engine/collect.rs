@@ -11,8 +11,8 @@ use crate::attribute::{self, SourceMap};
 use crate::memo::Memo;
 use crate::microsoft::{self, Bound, Class, Owner, Platform, Signal, Verdict};
 use crate::record::{
-    Answer, Attempt, Clock, Format, Line, Origin, Outcome, Plain, Reader, Record, Relay, Stamper, Time,
-    domain_of,
+    Answer, Attempt, Clock, Format, Glance, Line, Origin, Outcome, Plain, Reader, Record, Relay, Stamper,
+    Time, domain_of,
 };
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
@@ -23,7 +23,7 @@ use super::judge::{Judged, Said, answering_host, bound_by_relay, codes, judge_by
 use super::look_back::{LookBack, scanner};
 use super::options::Prefilter;
 use super::others::{Other, Others};
-use super::senders::{Left, Waiting, message};
+use super::senders::{Left, Waiting, host_number, message, message_at};
 use super::skew::Skews;
 use super::stats::InputStats;
 use super::told::{Told, fingerprint, fingerprints};
@@ -175,8 +175,6 @@ pub struct Context<'e> {
     pub blaming: &'e AtomicUsize,
     /// How many there are.
     pub inputs: usize,
-    /// By input, which lines are looked at, at least.
-    pub prefilter: &'e [Prefilter],
     /// Attempts are counted by time too.
     pub by_time: bool,
 }
@@ -198,8 +196,10 @@ pub struct Worker<'e> {
     /// By reply up to its host tag.
     replies: Memo<Said, 40>,
     /// By what stands in a line of them: of relays, whose they are; of sources, their ids, and whether they have an address.
-    sides: Memo<Side>,
+    sides: Memo<Side, 12, 1024>,
     origins: Memo<(u32, bool)>,
+    /// Likewise, the number of the host.
+    hosts: Memo<u64>,
     /// By platform, how the last reply to a plain delivery began, and its verdict.
     heads: [Option<([u8; HEAD], u32)>; Platform::ALL.len()],
     sources: Cache,
@@ -229,6 +229,7 @@ impl<'e> Worker<'e> {
             replies: Memo::default(),
             sides: Memo::default(),
             origins: Memo::default(),
+            hosts: Memo::default(),
             heads: Default::default(),
             sources: Cache::default(),
             domains: Cache::default(),
@@ -374,6 +375,23 @@ impl<'e> Worker<'e> {
             is_certain: true,
         };
         counted.add(&mut self.tables, &mut self.trials, stats);
+        true
+    }
+
+    /// The same as [`Self::record`] of a message that came in. False if the line has to be read.
+    fn queued(&mut self, format: &dyn Format, source: &[u8], queue_id: &[u8], sender: &[u8]) -> bool {
+        let host = match self.hosts.known(source) {
+            Some(host) => host,
+            None => {
+                let Some(origin) = format.origin(source) else { return false };
+                let host = host_number(origin.host);
+                self.hosts.set(source, host);
+                host
+            }
+        };
+        if self.look_back.is_none() {
+            self.left.recent.add(message_at(host, queue_id), sender);
+        }
         true
     }
 
@@ -637,15 +655,15 @@ pub struct Task<'w, 'e> {
 }
 
 impl<'w, 'e> Task<'w, 'e> {
+    /// `prefilter`: which lines are looked at, at least.
     pub fn new(
         worker: &'w mut Worker<'e>,
         input: u32,
         format: &'static dyn Format,
         clock: &Clock,
+        prefilter: Prefilter,
         between: &'w mut dyn FnMut(u64) -> bool,
     ) -> Self {
-        let Context { prefilter, asks_senders, .. } = worker.context;
-        let prefilter = prefilter[input as usize].or_messages(asks_senders);
         let left_out = worker.context.left_out.get(input as usize);
         let glances = prefilter != Prefilter::Off && left_out.is_none_or(Vec::is_empty);
         worker.look_back = (prefilter == Prefilter::Deliveries).then(|| LookBack::new(format, clock));
@@ -722,12 +740,20 @@ impl ChunkSink for Task<'_, '_> {
             let mut kind = None;
             worker.look_for_copies(*input, offset, bytes);
             let before = &chunk.bytes[..(offset - chunk.offset) as usize];
-            if *glances
-                && let Some(plain) = reader.plain(bytes)
-                && worker.plain(stats, *format, (*input, offset), before, &plain)
-            {
-                stats.parsed += 1;
-                return;
+            match glances.then(|| reader.glance(bytes)).flatten() {
+                Some(Glance::Delivered(plain)) => {
+                    if worker.plain(stats, *format, (*input, offset), before, &plain) {
+                        stats.parsed += 1;
+                        return;
+                    }
+                }
+                Some(Glance::Queued { source, queue_id, sender }) => {
+                    if worker.queued(*format, source, queue_id, sender) {
+                        stats.irrelevant += 1;
+                        return;
+                    }
+                }
+                None => {}
             }
             reader.line(Line { bytes, offset }, &mut |at, record| {
                 if worker.is_left_out(*input, at) {

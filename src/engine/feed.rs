@@ -172,9 +172,10 @@ impl Feed {
         self.settle_blames();
     }
 
-    /// Whom refusals blame, if there is an event of it.
+    /// Whom refusals blame, if there is an event of it; in a live run there may still be one.
     pub fn blamed(&self) -> Option<Blamed> {
-        self.blaming.events().next().is_some().then(|| self.blamed.clone())
+        let may_be = self.windows.is_some() && !self.blamed.is_empty();
+        (may_be || self.blaming.events().next().is_some()).then(|| self.blamed.clone())
     }
 
     /// Slice by slice of whole seconds.

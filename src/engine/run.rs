@@ -103,6 +103,8 @@ pub struct Run {
 /// So many refusals that blame their senders make it likely that there is an event of it: what else those sent is asked
 /// for at once, not in a second reading of everything.
 const MANY_BLAMES: usize = 50;
+/// The senders of messages that came in within the last spans of a file are known when it is followed: some 30 MB.
+const LATE: usize = 4;
 /// Decompressed bytes of a stream after which the detection may take what was read.
 const STREAMED: u64 = 16 << 20;
 
@@ -130,10 +132,8 @@ impl Run {
         // What is told at the end, and what cannot be read again, has no order on the way.
         let has_pipe = inputs.iter().any(Prepared::is_pipe);
         let holds = told.is_some() || has_pipe;
-        // What comes later may ask for what came before; the view looks at lines again, by the sender too, which of
-        // several files an older one may tell.
-        let by_sender =
-            options.follow || !options.filter.sender_domain.is_empty() || by_time && inputs.len() > 1;
+        // The view looks at lines again, by the sender too, which of several files an older one may tell.
+        let by_sender = !options.filter.sender_domain.is_empty() || by_time && inputs.len() > 1;
         let on_demand = |input: &Prepared| !by_sender && leaves_senders_out(input);
         let least = |input| if on_demand(input) { Prefilter::Deliveries } else { Prefilter::Messages };
         let prefilter = inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
@@ -145,7 +145,7 @@ impl Run {
             holds: AtomicBool::new(holds),
             frontier: Frontier::new(inputs.len()),
             suspended: Mutex::new(inputs.iter().map(|_| None).collect()),
-            asks_senders: AtomicBool::new(options.follow || has_pipe),
+            asks_senders: AtomicBool::new(has_pipe),
             can_begin_anew: !has_pipe,
             blaming: AtomicUsize::new(0),
             in_order: AtomicBool::new(false),
@@ -224,16 +224,18 @@ impl Run {
             true => feed.go_live(),
             false => self.on_threads(|| feed.finish()),
         }
+        let blamed = feed.blamed();
         // The inputs were not in the order of time: all is held until the end.
         let is_disordered = feed.is_disordered() && !self.holds.swap(true, Ordering::AcqRel);
-        // An event blames a sender: what else it sent tells how much of its mail is refused, and when that is over.
-        let is_blaming = feed.blamed().is_some() && !self.asks_senders.swap(true, Ordering::AcqRel);
+        // An event blames a sender: what else it sent tells how much of its mail is refused, and when that is over. Of what
+        // comes later the senders are asked for at once: there may be one.
+        let asked = self.asks_senders.fetch_or(blamed.is_some() || self.options.follow, Ordering::AcqRel);
+        let is_blaming = blamed.is_some() && !asked;
         if !is_disordered && !is_blaming || self.stopped() || !self.can_begin_anew {
             return true;
         }
-        let blamed = feed.blamed().unwrap_or_default();
         drop(guard);
-        self.forget(blamed);
+        self.forget(blamed.unwrap_or_default());
         false
     }
 
@@ -423,11 +425,18 @@ impl Run {
             firsts: &self.firsts,
             left_out: self.left_out.get().map_or(&[], Vec::as_slice),
             inputs: self.inputs.len(),
-            prefilter: &self.prefilter,
             asks_senders: self.asks_senders.load(Ordering::Acquire),
             blaming: &self.blaming,
             by_time: self.by_time,
         })
+    }
+
+    /// Which lines of a span of an input are looked at, at least; `None`: of what comes behind all, or of the whole.
+    pub fn prefilter(&self, input: usize, span: Option<usize>) -> Prefilter {
+        // What comes later may ask for what came before.
+        let is_late = |span: usize| span + LATE >= self.inputs[input].spans.len();
+        let may_ask = self.options.follow && span.is_none_or(is_late);
+        self.prefilter[input].or_messages(may_ask || self.asks_senders.load(Ordering::Acquire))
     }
 
     /// Takes over what a worker's last task tells of the senders of messages. `stretch`: of a live file, the next one.
@@ -513,7 +522,8 @@ impl Run {
             }
             !self.stopped() && !self.breaks_off()
         };
-        let mut task = Task::new(worker, piece.input as u32, format, &clock, &mut between);
+        let prefilter = self.prefilter(piece.input, piece.span);
+        let mut task = Task::new(worker, piece.input as u32, format, &clock, prefilter, &mut between);
         let result = (|| match (&input.location, piece.span) {
             (Location::File(path), Some(span)) => {
                 let file = File::open(path)?;

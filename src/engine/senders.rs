@@ -25,7 +25,17 @@ const BLOCK: usize = 1 << 12;
 
 /// A message by its queue id, and by the host that gave it: two hosts may give the same.
 pub fn message(host: Option<&[u8]>, queue_id: &[u8]) -> u64 {
-    FixedState::default().hash_one((host.unwrap_or_default(), queue_id))
+    message_at(host_number(host), queue_id)
+}
+
+/// A host, for [`message_at`].
+pub fn host_number(host: Option<&[u8]>) -> u64 {
+    FixedState::default().hash_one(host.unwrap_or_default())
+}
+
+/// The same as [`message`], where the host's number is known.
+pub fn message_at(host: u64, queue_id: &[u8]) -> u64 {
+    FixedState::with_seed(host).hash_one(queue_id)
 }
 
 /// A sender domain in lower case; `None` for the null sender.

@@ -15,7 +15,7 @@
 use memchr::{memchr, memrchr};
 
 use super::json::{self, Kind, Scalar, Shapes};
-use super::registry::{Format, Line, Order, Origin, Plain, Reader, Relay};
+use super::registry::{Format, Glance, Line, Order, Origin, Plain, Reader, Relay};
 use super::stamp::{Clock, Naive, Stamper};
 use super::text::{host_name, is_here};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time};
@@ -97,15 +97,8 @@ impl Format for KumoMta {
         })
     }
 
-    /// Address and name, a zero between them.
     fn origin<'a>(&self, source: &'a [u8]) -> Option<Origin<'a>> {
-        let (address, name) = source.split_at(memchr(0, source)?);
-        let given = |text: &'a [u8]| Some(text).filter(|text| !text.is_empty());
-        let ip = match given(address) {
-            Some(text) => Some(bare_ip(text)?),
-            None => None,
-        };
-        Some(Origin { host: None, name: given(&name[1..]), ip })
+        Origin::of_key(source, bare_ip)
     }
 
     /// From the first letter of the peer's name to the last one of its address, not inside the own network.
@@ -151,7 +144,7 @@ struct KumoReader {
 
 impl Reader for KumoReader {
     /// A plain object that begins with its type, with one recipient.
-    fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+    fn glance<'a>(&'a mut self, line: &'a [u8]) -> Option<Glance<'a>> {
         if !line.starts_with(b"{\"type\":\"Delivery\"") {
             return None;
         }
@@ -171,16 +164,22 @@ impl Reader for KumoReader {
         let [event_time, timestamp] = [Place::EventTime, Place::Timestamp].map(|place| found.scalar(place));
         let time = time(&event_time, &timestamp, stamper)?;
         let given = |place: Place| Some(found.text(place)).filter(|text| !text.is_empty());
-        source.clear();
         // The port is another one each time.
-        source.extend_from_slice(without_port(found.text(Place::SourceAddress)));
-        source.push(0);
-        source.extend_from_slice(given(Place::EgressSource).unwrap_or_default());
+        let address = without_port(found.text(Place::SourceAddress));
+        Origin::write_key(source, address, found.text(Place::EgressSource))?;
         let enhanced = enhanced_code.map(|code| Enhanced(code.class, code.subject, code.detail));
         let Answer::Text(reply) = json::reply(code.code(), enhanced, content, scratch) else { return None };
         let sender = values[Place::Sender as usize].as_ref();
         let sender = sender.and_then(|(kind, _)| (*kind == Kind::Text).then(|| found.text(Place::Sender)));
-        Some(Plain { time, queue_id: given(Place::Id), sender, recipient, reply, source, relay })
+        Some(Glance::Delivered(Plain {
+            time,
+            queue_id: given(Place::Id),
+            sender,
+            recipient,
+            reply,
+            source,
+            relay,
+        }))
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {

@@ -35,6 +35,7 @@ mod zonemta;
 
 pub use attempt::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, domain_of};
 pub use registry::{
-    Format, Line, Order, Origin, Plain, Reader, Relay, Seen, by_name, by_name_for, formats, guess, instead,
+    Format, Glance, Line, Order, Origin, Plain, Reader, Relay, Seen, by_name, by_name_for, formats, guess,
+    instead,
 };
 pub use stamp::{Clock, Naive, Stamper, Zone};

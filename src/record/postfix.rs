@@ -153,18 +153,22 @@ fn attempt<'a>(
     }
 }
 
-/// Looks at a delivery in its plainest form: queue id, recipient, relay and reply.
+/// A text in one of its plainest forms, by its parts.
+pub(crate) enum PlainText<'a> {
+    Delivered { queue_id: &'a [u8], recipient: &'a [u8], relay: &'a [u8], reply: &'a [u8] },
+    Queued { queue_id: &'a [u8], sender: &'a [u8] },
+}
+
+/// Looks at a text. What is not in its plainest form is for the whole parser.
 #[inline]
-pub(crate) fn plain(text: &[u8]) -> Option<[&[u8]; 4]> {
+pub(crate) fn plain(text: &[u8]) -> Option<PlainText<'_>> {
     let (queue_id, rest) = queue_id(text)?;
-    let fields = rest.strip_prefix(DELIVERY)?;
-    let address = near(b'>', fields)?;
-    // Where it does not end there, or something stands between, it is for the whole parser.
-    let (recipient, rest) = fields.split_at(address);
+    let Some(fields) = rest.strip_prefix(DELIVERY) else {
+        let (sender, rest) = plain_address(rest.strip_prefix(SENDER)?)?;
+        return rest.starts_with(b">, size=").then_some(PlainText::Queued { queue_id, sender });
+    };
+    let (recipient, rest) = plain_address(fields)?;
     let rest = rest[1..].strip_prefix(RELAY)?;
-    if recipient.first() == Some(&b'"') {
-        return None;
-    }
     let (relay, rest) = rest.split_at(near(b',', rest)?);
     let rest = behind(rest, b", conn_use=").unwrap_or(rest);
     let rest = behind(rest, b", delay=")?;
@@ -173,7 +177,14 @@ pub(crate) fn plain(text: &[u8]) -> Option<[&[u8]; 4]> {
     let reason = rest.strip_prefix(b", status=sent (")?;
     let reply = reason.strip_suffix(b")").unwrap_or(reason);
     // A reply, so not what Postfix says of a message that it holds back.
-    starts_with_code(reply).then_some([queue_id, recipient, relay, reply])
+    starts_with_code(reply).then_some(PlainText::Delivered { queue_id, recipient, relay, reply })
+}
+
+/// An address without a quoted part, up to its `>`, and what follows from there on.
+#[inline]
+fn plain_address(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = near(b'>', text)?;
+    (text[0] != b'"').then(|| text.split_at(end))
 }
 
 /// What stands behind `relay=` of one that can be plain: another host.
@@ -181,9 +192,10 @@ pub(crate) fn relay(text: &[u8]) -> Option<Relay<'_>> {
     Parts::read(text).filter(|parts| !parts.is_here).map(|parts| parts.of(text))
 }
 
-/// What follows a field of that name, up to the first comma: where that does not end the field, no name follows.
-#[inline]
-fn behind<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+/// What follows a field of that name, up to the first comma: where that does not end the field, no name follows. Of a
+/// length that is known the name is compared in place.
+#[inline(always)]
+fn behind<'a, const N: usize>(text: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]> {
     let value = text.strip_prefix(name)?;
     Some(&value[near(b',', value)?..])
 }

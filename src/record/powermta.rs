@@ -19,7 +19,7 @@ use std::ops::Range;
 use memchr::{memchr, memmem, memrchr};
 
 use super::csv::{Field, Fields, Row, Rows, unquote};
-use super::registry::{Format, Line, Order, Origin, Plain, Reader, Relay, Seen, whole_lines};
+use super::registry::{Format, Glance, Line, Order, Origin, Plain, Reader, Relay, Seen, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, syslog};
@@ -120,15 +120,8 @@ impl Format for PowerMta {
         (named && stamped * 2 > lines).then_some(DAEMON_LOG)
     }
 
-    /// Address and name, a zero between them.
     fn origin<'a>(&self, source: &'a [u8]) -> Option<Origin<'a>> {
-        let (address, name) = source.split_at(memchr(0, source)?);
-        let given = |text: &'a [u8]| Some(text).filter(|text| !text.is_empty());
-        let ip = match given(address) {
-            Some(text) => Some(parse_ip(text)?),
-            None => None,
-        };
-        Some(Origin { host: None, name: given(&name[1..]), ip })
+        Origin::of_key(source, parse_ip)
     }
 
     /// A `dsnMta` with name and address, not inside the own network.
@@ -213,7 +206,7 @@ struct PowerReader {
 impl Reader for PowerReader {
     /// A row on one line, in the order of a header that came, without doubled quotes in what is read of it; the relay's
     /// address, where it stands there twice, is the same.
-    fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+    fn glance<'a>(&'a mut self, line: &'a [u8]) -> Option<Glance<'a>> {
         if !self.seen || self.rows.wait() {
             return None;
         }
@@ -239,12 +232,18 @@ impl Reader for PowerReader {
             return None;
         }
         let time = self.times.read(given(Column::TimeLogged)?)?;
-        self.scratch.clear();
-        self.scratch.extend_from_slice(given(Column::DlvSourceIp).unwrap_or_default());
-        self.scratch.push(0);
-        self.scratch.extend_from_slice(given(Column::Vmta).unwrap_or_default());
+        let raw = |column: Column| cells[column as usize].unwrap_or_default();
+        Origin::write_key(&mut self.scratch, raw(Column::DlvSourceIp), raw(Column::Vmta))?;
         let (sender, recipient) = (cells[Column::Orig as usize], given(Column::Rcpt));
-        Some(Plain { time, queue_id: None, sender, recipient, reply, source: &self.scratch, relay })
+        Some(Glance::Delivered(Plain {
+            time,
+            queue_id: None,
+            sender,
+            recipient,
+            reply,
+            source: &self.scratch,
+            relay,
+        }))
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {

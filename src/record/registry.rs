@@ -139,8 +139,21 @@ impl Seen {
     }
 }
 
-/// An attempt that was delivered, found in a line in its plainest form: where its parts stand, most of which are of no
-/// use where the mail is another provider's.
+/// A line in one of the plainest forms that make up most of a log.
+#[derive(Clone, Copy, Debug)]
+pub enum Glance<'a> {
+    /// An attempt that was delivered.
+    Delivered(Plain<'a>),
+    /// As [`Record::Queued`].
+    Queued {
+        /// What tells the host, by [`Format::origin`].
+        source: &'a [u8],
+        queue_id: &'a [u8],
+        sender: &'a [u8],
+    },
+}
+
+/// Where the parts of a plain delivery stand: most are of no use where the mail is another provider's.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<'a> {
     pub time: Time,
@@ -164,6 +177,25 @@ pub struct Origin<'a> {
     pub ip: Option<IpAddr>,
 }
 
+impl<'a> Origin<'a> {
+    /// Writes address and name as one key, which [`Self::of_key`] reads. `None`: the address is far too long for one.
+    pub(crate) fn write_key(key: &mut Vec<u8>, address: &[u8], name: &[u8]) -> Option<()> {
+        key.clear();
+        key.push(u8::try_from(address.len()).ok()?);
+        key.extend_from_slice(address);
+        key.extend_from_slice(name);
+        Some(())
+    }
+
+    /// `None`: an address that is none, by `parse`. What is empty is not told.
+    pub(crate) fn of_key(key: &'a [u8], parse: impl FnOnce(&'a [u8]) -> Option<IpAddr>) -> Option<Self> {
+        let (length, text) = key.split_first()?;
+        let (address, name) = text.split_at_checked(usize::from(*length))?;
+        let ip = if address.is_empty() { None } else { Some(parse(address)?) };
+        Some(Self { host: None, name: Some(name).filter(|name| !name.is_empty()), ip })
+    }
+}
+
 /// Who took it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Relay<'a> {
@@ -174,10 +206,10 @@ pub struct Relay<'a> {
 
 /// Reads the lines of one input in one format.
 pub trait Reader {
-    /// Looks at a line in its plainest form, of which [`Self::line`] would hand out one attempt that was delivered, if source
-    /// and relay are such as [`Format::origin`] and [`Format::relay`] know. `None`: it has to be read. Most deliveries of
-    /// most logs went well: they should cost least.
-    fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+    /// Looks at a line in its plainest form, of which [`Self::line`] would hand out the one record, if source and relay are
+    /// such as [`Format::origin`] and [`Format::relay`] know. `None`: it has to be read. Most lines that are looked at are
+    /// such ones: they should cost least.
+    fn glance<'a>(&'a mut self, line: &'a [u8]) -> Option<Glance<'a>> {
         let _ = line;
         None
     }

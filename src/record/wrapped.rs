@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
-use super::registry::{Format, Line, Order, Origin, Plain, Reader, Relay, Seen, whole_lines};
+use super::postfix::PlainText;
+use super::registry::{Format, Glance, Line, Order, Origin, Plain, Reader, Relay, Seen, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::syslog::Envelope;
 use super::{Mta, Record, exim, journald, opensmtpd, postfix, qmail, sendmail, syslog, zonemta};
@@ -352,7 +353,7 @@ struct SyslogReader {
 const MOST_HEADER: usize = 128;
 
 impl Reader for SyslogReader {
-    fn plain<'a>(&'a mut self, line: &'a [u8]) -> Option<Plain<'a>> {
+    fn glance<'a>(&'a mut self, line: &'a [u8]) -> Option<Glance<'a>> {
         if !self.any_order {
             return None;
         }
@@ -368,9 +369,13 @@ impl Reader for SyslogReader {
                 near(b']', &rest[..rest.len().min(MOST_HEADER)]).map(|at| at + 1).filter(|at| is_end(*at))?;
         }
         let (source, text) = rest.split_at(self.header);
-        let [queue_id, recipient, relay, reply] = postfix::plain(&text[2..])?;
-        let (queue_id, recipient) = (Some(queue_id), Some(recipient));
-        Some(Plain { time, queue_id, sender: None, recipient, reply, source, relay })
+        Some(match postfix::plain(&text[2..])? {
+            PlainText::Delivered { queue_id, recipient, relay, reply } => {
+                let (queue_id, recipient) = (Some(queue_id), Some(recipient));
+                Glance::Delivered(Plain { time, queue_id, sender: None, recipient, reply, source, relay })
+            }
+            PlainText::Queued { queue_id, sender } => Glance::Queued { source, queue_id, sender },
+        })
     }
 
     fn line(&mut self, line: Line<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
