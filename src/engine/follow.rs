@@ -9,10 +9,11 @@ use crate::aggregate::Warning;
 use crate::record::{self, Format};
 use crate::source::{Chunks, Followed, Tail, Watch};
 
-use super::collect::{Suspended, Task, Worker};
 use super::prepare::Prepared;
 use super::run::Run;
 use super::stats::InputStats;
+use super::task::{Suspended, Task};
+use super::worker::Worker;
 
 /// Reads all inputs, then follows the plain files among them until the run is stopped. A pipe is followed by reading it
 /// to its end.

@@ -2,13 +2,14 @@
 //! threads; hands out [`crate::aggregate::Snapshot`]s.
 
 mod clock;
-mod collect;
+mod counted;
 mod events;
 mod evidence;
 mod feed;
 mod follow;
 mod frontier;
 mod ids;
+mod intern;
 mod judge;
 mod lines;
 mod look_back;
@@ -21,10 +22,12 @@ mod session;
 mod skew;
 mod stats;
 mod summary;
+mod task;
 mod told;
 mod trials;
 mod twice;
 mod visit;
+mod worker;
 
 pub use events::{Event, events};
 pub use evidence::{EventRefusals, Evidence, Hour, Refusal, evidence};

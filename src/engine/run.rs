@@ -15,7 +15,7 @@ use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
 use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream_with};
 
-use super::collect::{Aside, Context, Suspended, Task, Worker};
+use super::counted::Aside;
 use super::feed::{Blamed, Feed, WINDOW};
 use super::frontier::Frontier;
 use super::look_back::{leaves_senders_out, look};
@@ -26,9 +26,11 @@ use super::senders::{Sender, Senders, Waiting};
 use super::skew::Skews;
 use super::stats::InputStats;
 use super::summary::{self, Detected};
+use super::task::{Suspended, Task};
 use super::told::{Told, fingerprints};
 use super::trials::Trials;
 use super::twice::{Firsts, Left, Sighting, compare, leaves_out, sift};
+use super::worker::{Context, Worker};
 
 /// What all workers add to.
 pub struct Totals {

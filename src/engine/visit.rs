@@ -14,7 +14,7 @@ use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 use crate::text::lower;
 
-use super::collect::{origin_of, source_key};
+use super::intern::{origin_of, source_key};
 use super::judge::{Judged, Said, answering_host, judge, judge_reply};
 use super::look_back::scanner;
 use super::prepare::Prepared;
