@@ -3,9 +3,8 @@
 
     generate.py bulk [--bytes N] [--share S] [--auth S] [--stamps bsd|iso] [--host NAME] [--format FORMAT] > FILE
         A busy host: smtpd, cleanup, qmgr and smtp lines; a share S of the deliveries goes to Microsoft,
-        three in a hundred of those are refused, a share of them for the sender's authentication. FORMAT is postfix,
-        powermta (accounting file) or kumomta (JSON, a reception and a result for each message). The counts of what
-        was written go to stderr as JSON.
+        three in a hundred of those are refused, a share of them for the sender's authentication. FORMAT is one of
+        formats.py. The counts of what was written go to stderr as JSON.
     generate.py story > FILE
         Three days of three sources: a trade-show list hits spam traps, one source is blocked at one
         datacenter, then at all, is worked on and comes free again; another one is throttled for two hours;
@@ -16,6 +15,8 @@ import datetime
 import json
 import random
 import sys
+
+from formats import FORMATS, HEADERS, delivery, said
 
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 FORESTS = ["namprd10", "namprd12", "namprd04", "eurprd03", "eurprd07", "apcprd02"]
@@ -75,72 +76,6 @@ def refusal(kind, rng, t, ip, forest, domain):
     }[kind]
 
 
-def delivery(stamp, host, name, pid, qid, rcpt, mx, ip, dsn, status, text, delay=1.2):
-    return (f"{stamp} {host} {name}/smtp[{pid}]: {qid}: to=<{rcpt}>, relay={mx}[{ip}]:25, delay={delay}, "
-            f"delays=0.05/0.01/0.5/{delay - 0.56:.2f}, dsn={dsn}, status={status} ({text})\n")
-
-
-def said(mx, ip, text, command):
-    return f"host {mx}[{ip}] said: {text} (in reply to {command} command)"
-
-
-def postfix(m):
-    """What the daemons write of a message and its one try."""
-    stamp, qid, pid = m["stamp"], m["qid"], m["number"] % 50
-    name, host = f"postfix-out{m['out']}", m["host"]
-    text = m["text"] if m["status"] == "sent" else said(m["mx"], m["ip"], m["text"], m["command"])
-    return [
-        f"{stamp} {host} postfix/smtpd[{2000 + pid}]: connect from app1.example[10.1.1.1]\n",
-        f"{stamp} {host} postfix/smtpd[{2000 + pid}]: {qid}: client=app1.example[10.1.1.1]\n",
-        f"{stamp} {host} postfix/cleanup[{2100 + pid}]: {qid}: message-id=<{m['number']}@news.example>\n",
-        f"{stamp} {host} postfix/qmgr[1999]: {qid}: from=<{m['sender']}>, size=18344, nrcpt=1 (queue active)\n",
-        f"{stamp} {host} postfix/smtpd[{2000 + pid}]: disconnect from app1.example[10.1.1.1] ehlo=1 mail=1 rcpt=1 "
-        f"data=1 quit=1 commands=5\n",
-        delivery(stamp, host, name, 3000 + m["out"], qid, m["rcpt"], m["mx"], m["ip"], m["dsn"], m["status"], text),
-        f"{stamp} {host} postfix/qmgr[1999]: {qid}: removed\n",
-    ]
-
-
-POWERMTA = ("type,timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,srcType,srcMta,"
-            "dlvType,dlvSourceIp,dlvDestinationIp,dlvEsmtpAvailable,dlvSize,vmta,jobId,envId,queue,vmtaPool\n")
-
-
-def powermta(m):
-    kind, action, words = {"sent": ("d", "relayed", "success"), "deferred": ("t", "delayed", "policy-related"),
-                           "bounced": ("b", "failed", "policy-related")}[m["status"]]
-    t, domain = f"{m['t']:%Y-%m-%d %H:%M:%S}+0000", m["rcpt"].split("@")[1]
-    text = m["text"].replace('"', '""')
-    return [f"{kind},{t},{t},{m['sender']},{m['rcpt']},,{action},{m['dsn']} ({words}),\"smtp;{text}\",{m['mx']} "
-            f"({m['ip']}),{words if kind != 'd' else ''},smtp,app1.example (10.1.1.1),smtp,192.0.2.{10 + m['out']},"
-            f"{m['ip']},\"ENHANCEDSTATUSCODES,PIPELINING,8BITMIME,SMTPUTF8,SIZE,STARTTLS\",20112,vmta-{m['out']},"
-            f"job-{m['number'] // 5000},,{domain}/vmta-{m['out']},pool-a\n"]
-
-
-def kumomta(m):
-    kind = {"sent": "Delivery", "deferred": "TransientFailure", "bounced": "Bounce"}[m["status"]]
-    code, domain = m["text"][:3], m["rcpt"].split("@")[1]
-    first, second, third = m["dsn"].split(".")
-    content = m["text"][4:].removeprefix(m["dsn"]).strip()
-    second_of = int(m["t"].replace(tzinfo=datetime.timezone.utc).timestamp())
-    common = (f'"id":"{m["number"]:032x}","sender":"{m["sender"]}","recipient":"{m["rcpt"]}",'
-              f'"queue":"news:acme@{domain}"')
-    end = (f'"timestamp":{second_of},"event_time":"{m["t"]:%Y-%m-%dT%H:%M:%S}.218004Z","created":{second_of},'
-           f'"num_attempts":0')
-    return [
-        f'{{"type":"Reception",{common},"site":"","size":20112,"response":{{"code":250,"enhanced_code":null,'
-        f'"content":"","command":null}},"peer_address":{{"name":"app1.example","addr":"10.1.1.1"}},{end},'
-        f'"egress_pool":null,"egress_source":null,"reception_protocol":"ESMTP","nodeid":"557f3ad4"}}\n',
-        f'{{"type":"{kind}",{common},"site":"ip-{m["out"]}->{m["mx"]}@smtp_client","size":20112,'
-        f'"response":{{"code":{code},"enhanced_code":{{"class":{first},"subject":{second},"detail":{third}}},'
-        f'"content":{json.dumps(content)},"command":null}},"peer_address":{{"name":"{m["mx"]}.","addr":"{m["ip"]}"}},'
-        f'{end},"egress_pool":"pool-a","egress_source":"ip-{m["out"]}","source_address":'
-        f'{{"address":"192.0.2.{10 + m["out"]}:41044"}},"delivery_protocol":"ESMTP","nodeid":"557f3ad4"}}\n',
-    ]
-
-
-FORMATS = {"postfix": postfix, "powermta": powermta, "kumomta": kumomta}
-
-
 def bulk(args):
     rng = random.Random(20260512)
     stamp_of = bsd if args.stamps == "bsd" else iso
@@ -154,7 +89,7 @@ def bulk(args):
         (rng.choice(["anna", "ben", "carla", "david", "eva"]), rng.choice(["meyer", "rossi", "ito", "diaz"]))
         for _ in range(4096))]
     tenants = [f"tenant{n}.example" for n in range(2000)] + TENANTS
-    lines = [POWERMTA] if args.format == "powermta" else []
+    lines = list(HEADERS.get(args.format, []))
     while written < args.bytes:
         for _ in range(2000):
             number += 1

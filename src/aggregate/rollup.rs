@@ -75,8 +75,12 @@ impl<K: Clone + Eq + Hash, S: Default> Grouped<K, S> {
         Self { rows, keys, sums }
     }
 
-    fn row(&self, id: u32) -> usize {
-        self.rows[id as usize] as usize
+    fn row(&self, id: u32) -> u32 {
+        self.rows[id as usize]
+    }
+
+    fn sum(&mut self, row: u32) -> &mut S {
+        &mut self.sums[row as usize]
     }
 
     fn into_iter(self) -> impl Iterator<Item = (K, S)> {
@@ -92,25 +96,29 @@ struct ByDomain {
 }
 
 impl ByDomain {
-    fn row(&mut self, id: u32) -> usize {
+    fn row(&mut self, id: u32) -> u32 {
         let row = &mut self.rows[id as usize];
         if *row == u32::MAX {
             *row = self.sums.len() as u32;
             self.sums.push((id, DomainSum::default()));
         }
-        *row as usize
+        *row
+    }
+
+    fn sum(&mut self, row: u32) -> &mut DomainSum {
+        &mut self.sums[row as usize].1
     }
 }
 
-/// The rows in which a key's attempts are counted.
+/// The rows in which a key's attempts are counted. Small, for there is one for each combination of ids.
 #[derive(Clone, Copy)]
 struct Target<'n> {
     verdict: &'n VerdictKey,
-    source: usize,
-    domain: usize,
-    datacenter: usize,
-    /// `None`: what was accepted is no reply to show.
-    reply: Option<usize>,
+    source: u32,
+    domain: u32,
+    datacenter: u32,
+    /// Counts only where it was not accepted.
+    reply: u32,
     /// The id of the place, and whether it was learned.
     place: u32,
     is_learned: bool,
@@ -148,7 +156,7 @@ impl<'n> Sums<'n> {
             source: self.sources.row(key.source),
             domain: self.domains.row(key.domain),
             datacenter: self.datacenters.row(place),
-            reply: (verdict.class != Class::Accepted).then(|| self.replies.row(key.verdict)),
+            reply: self.replies.row(key.verdict),
             place,
             is_learned: learned_place.is_some(),
         })
@@ -157,19 +165,19 @@ impl<'n> Sums<'n> {
     /// What a verdict alone tells goes with the sources.
     fn add_source(&mut self, key: &CellKey, target: &Target<'_>, cell: &Cell) {
         self.total.add(cell.count, target.verdict.outcome, target.verdict.class);
-        self.sources.sums[target.source].add(cell, target.verdict);
-        if let Some(reply) = target.reply {
-            self.replies.sums[reply].add(cell, key.verdict);
+        self.sources.sum(target.source).add(cell, target.verdict);
+        if target.verdict.class != Class::Accepted {
+            self.replies.sum(target.reply).add(cell, key.verdict);
         }
     }
 
     fn add_domain(&mut self, target: &Target<'_>, cell: &Cell) {
-        self.domains.sums[target.domain].1.add(cell, target.verdict);
+        self.domains.sum(target.domain).add(cell, target.verdict);
     }
 
     fn add_datacenter(&mut self, target: &Target<'_>, cell: &Cell) {
         let place = &self.names.places.values()[target.place as usize];
-        self.datacenters.sums[target.datacenter].add(cell, target.verdict, place, target.is_learned);
+        self.datacenters.sum(target.datacenter).add(cell, target.verdict, place, target.is_learned);
     }
 
     fn add_by_rows(&mut self, tables: &Tables) {
@@ -245,13 +253,13 @@ impl<'n> Sums<'n> {
     fn add_shape(&mut self, target: &Target<'_>, parts: &Range<usize>, bucket: i32, count: u64) {
         let verdict = target.verdict;
         let blocked = if verdict.class.is_block() { count } else { 0 };
-        self.sources.sums[target.source].trend.add(parts.clone(), count, blocked);
-        self.domains.sums[target.domain].1.trend.add(parts.clone(), count, blocked);
-        let datacenter = &mut self.datacenters.sums[target.datacenter];
+        self.sources.sum(target.source).trend.add(parts.clone(), count, blocked);
+        self.domains.sum(target.domain).trend.add(parts.clone(), count, blocked);
+        let datacenter = self.datacenters.sum(target.datacenter);
         datacenter.trend.add(parts.clone(), count, blocked);
         datacenter.add_at(bucket, count, verdict);
-        if let Some(reply) = target.reply {
-            self.replies.sums[reply].trend.add(parts.clone(), count, blocked);
+        if verdict.class != Class::Accepted {
+            self.replies.sum(target.reply).trend.add(parts.clone(), count, blocked);
         }
     }
 }

@@ -184,7 +184,7 @@ impl Cells {
         let entry = numbers.entry(state.hash_one(key), same, |at| state.hash_one(list[*at as usize].0));
         *entry
             .or_insert_with(|| {
-                list.push((*key, Cell::EMPTY));
+                push_lean(list, (*key, Cell::EMPTY));
                 (list.len() - 1) as u32
             })
             .get()
@@ -214,6 +214,14 @@ impl Cells {
     pub(super) fn merge(&mut self, other: &Self) -> Vec<u32> {
         other.iter().map(|(key, cell)| self.add(key, cell)).collect()
     }
+}
+
+/// Twice as much room, as a vector makes by itself, would be far more than is needed in the end.
+pub(super) fn push_lean<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 8 + 1024);
+    }
+    list.push(item);
 }
 
 /// The counts of a stretch of the input.

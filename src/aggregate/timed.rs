@@ -4,7 +4,7 @@
 //! few others, in one dense list by time. In most logs nearly every attempt is a bucket of its own: a hash table of them
 //! costs several times as much, to fill and to hold.
 
-use super::tables::{Cell, CellKey, Cells, PackedTime};
+use super::tables::{Cell, CellKey, Cells, PackedTime, push_lean};
 use crate::record::Time;
 
 /// Bucket of attempts without a time.
@@ -77,7 +77,7 @@ impl Timed {
         let since = time.map_or(0, |time| PackedTime::from(time).0 - self.begin_of(bucket));
         // Only a year beyond the last bucket is further away.
         let since = u32::try_from(since).unwrap_or(u32::MAX);
-        self.push(Share { bucket, combination, count: 1, first: since, last: since });
+        push_lean(&mut self.shares, Share { bucket, combination, count: 1, first: since, last: since });
         self.tidy();
     }
 
@@ -87,7 +87,7 @@ impl Timed {
         while other.width < self.width && other.coarsen() {}
         let numbers = self.combinations.merge(&other.combinations);
         for share in other.shares {
-            self.push(Share { combination: numbers[share.combination as usize], ..share });
+            push_lean(&mut self.shares, Share { combination: numbers[share.combination as usize], ..share });
         }
         self.tidy();
     }
@@ -95,14 +95,6 @@ impl Timed {
     /// The begin of a bucket in the units of [`PackedTime`].
     fn begin_of(&self, bucket: i32) -> i64 {
         PackedTime::from(Time::from_seconds(i64::from(bucket) * self.width_s())).0
-    }
-
-    fn push(&mut self, share: Share) {
-        if self.shares.len() == self.shares.capacity() {
-            // Twice as much would be far more than is needed in the end.
-            self.shares.reserve_exact(self.shares.len() / 8 + FEW);
-        }
-        self.shares.push(share);
     }
 
     /// Puts what is new in order where there is enough of it.
