@@ -81,9 +81,9 @@ pub struct Worker<'e> {
     replies: Memo<Said, 40>,
     /// By what stands in a line of them: of relays, whose they are; of sources, their ids, and whether they have an address.
     sides: Memo<Side, 12, 1024>,
-    origins: Memo<(u32, bool)>,
+    origins: Memo<Option<(u32, bool)>>,
     /// Likewise, the number of the host.
-    hosts: Memo<u64>,
+    hosts: Memo<Option<u64>>,
     /// By platform, how the last reply to a plain delivery began, and its verdict.
     heads: [Option<([u8; HEAD], u32)>; Platform::ALL.len()],
     ids: Interner<'e>,
@@ -204,16 +204,10 @@ impl<'e> Worker<'e> {
         if matches!(side, Side::Unsaid) || (by_sender && !matches!(side, Side::Elsewhere)) {
             return false;
         }
-        let source = match self.origins.known(plain.source) {
-            Some(source) => source,
-            None => {
-                let Some(origin) = format.origin(plain.source) else { return false };
-                let source = (self.ids.source_id(&origin), origin.ip.is_some());
-                self.origins.set(plain.source, source);
-                source
-            }
-        };
-        let (source, has_address) = source;
+        let ids = &mut self.ids;
+        let origin =
+            || format.origin(plain.source).map(|origin| (ids.source_id(&origin), origin.ip.is_some()));
+        let Some((source, has_address)) = self.origins.get(plain.source, origin) else { return false };
         let time = Some(plain.time);
         if !self.context.filter.holds_time(time) {
             return true;
@@ -254,15 +248,8 @@ impl<'e> Worker<'e> {
 
     /// The same as [`Self::record`] of a message that came in. False if the line has to be read.
     pub fn queued(&mut self, format: &dyn Format, source: &[u8], queue_id: &[u8], sender: &[u8]) -> bool {
-        let host = match self.hosts.known(source) {
-            Some(host) => host,
-            None => {
-                let Some(origin) = format.origin(source) else { return false };
-                let host = host_number(origin.host);
-                self.hosts.set(source, host);
-                host
-            }
-        };
+        let host = || format.origin(source).map(|origin| host_number(origin.host));
+        let Some(host) = self.hosts.get(source, host) else { return false };
         if self.look_back.is_none() {
             self.left.recent.add(message_at(host, queue_id), sender);
         }

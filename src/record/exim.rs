@@ -183,13 +183,24 @@ fn event<'a>(
     under_syslog: bool,
     scratch: &'a mut Vec<u8>,
 ) -> Record<'a> {
-    if let Some(delivery) = delivery(text) {
-        return read(delivery, time, host, under_syslog, scratch);
-    }
-    match received(text) {
-        Some((queue_id, sender)) => Record::Queued { host, queue_id, sender },
+    match flagged(text) {
+        Some((id, Flag::Tried(outcome), rest)) => {
+            read(Delivery { id, outcome, rest }, time, host, under_syslog, scratch)
+        }
+        Some((queue_id, Flag::Received, rest)) => {
+            let (sender, _) = split_address(rest);
+            let sender = if sender == b"<>" { b"" } else { sender };
+            Record::Queued { host, queue_id, sender }
+        }
         None => Record::Irrelevant,
     }
+}
+
+/// What stands behind a message id, of the lines that are read.
+#[derive(Clone, Copy, Debug)]
+enum Flag {
+    Tried(Outcome),
+    Received,
 }
 
 /// A line of the main log, cut behind its flag.
@@ -200,29 +211,19 @@ struct Delivery<'a> {
     rest: &'a [u8],
 }
 
-/// Finds message id and delivery flag in what follows the stamp; `None` for all other lines.
-fn delivery(text: &[u8]) -> Option<Delivery<'_>> {
-    let (text, length) = with_id(text)?;
-    let outcome = match text.get(length..length + 4)? {
-        b" => " | b" -> " | b" >> " => Outcome::Delivered,
-        b" == " => Outcome::Deferred,
-        b" ** " => Outcome::Bounced,
+/// Message id, flag and what follows it, of what follows the stamp; `None` for all other lines.
+fn flagged(text: &[u8]) -> Option<(&[u8], Flag, &[u8])> {
+    let text = after_pid(text.strip_prefix(b" ").unwrap_or(text));
+    let length = id_room(text)?;
+    let flag = match text.get(length..length + 4)? {
+        b" => " | b" -> " | b" >> " => Flag::Tried(Outcome::Delivered),
+        b" == " => Flag::Tried(Outcome::Deferred),
+        b" ** " => Flag::Tried(Outcome::Bounced),
+        b" <= " => Flag::Received,
         _ => return None,
     };
-    Some(Delivery { id: &text[..length], outcome, rest: &text[length + 4..] })
-}
-
-/// Message id and sender of a reception: `id <= sender item …`, of a bounce `<>`.
-fn received(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (text, length) = with_id(text)?;
-    let (sender, _) = split_address(text[length..].strip_prefix(b" <= ")?);
-    Some((&text[..length], if sender == b"<>" { b"" } else { sender }))
-}
-
-/// What follows the stamp from the message id on, and the id's length.
-fn with_id(text: &[u8]) -> Option<(&[u8], usize)> {
-    let text = after_pid(text.strip_prefix(b" ").unwrap_or(text));
-    Some((text, id_length(text)?))
+    id_length(text)?;
+    Some((&text[..length], flag, &text[length + 4..]))
 }
 
 /// Whether a line without its wrapper is one of Exim's: stamp and message id, or id alone (`syslog_timestamp = false`).
@@ -247,14 +248,21 @@ fn after_pid(text: &[u8]) -> &[u8] {
 
 /// Message ids are base 62: `6-6-2`, since 4.97 `6-11-4`.
 fn id_length(text: &[u8]) -> Option<usize> {
-    let length = match (text.get(6)?, text.get(13)?, text.get(18)) {
-        (b'-', b'-', _) => 16,
-        (b'-', _, Some(b'-')) => 23,
-        _ => return None,
-    };
+    let length = id_room(text)?;
     let id = text.get(..length)?;
     let ended = text.get(length).is_none_or(|byte| *byte == b' ');
-    (ended && id.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')).then_some(length)
+    // All bytes are looked at: that is quicker than to stop at the first.
+    let plain = id.iter().fold(true, |plain, byte| plain & (byte.is_ascii_alphanumeric() | (*byte == b'-')));
+    (ended && plain).then_some(length)
+}
+
+/// How long a message id is whose dashes stand there.
+fn id_room(text: &[u8]) -> Option<usize> {
+    match (text.get(6)?, text.get(13)?, text.get(18)) {
+        (b'-', b'-', _) => Some(16),
+        (b'-', _, Some(b'-')) => Some(23),
+        _ => None,
+    }
 }
 
 /// Takes Exim's own stamp off a text; gives the time and what follows.

@@ -266,7 +266,7 @@ impl Format for Wrapped {
         let texts = Texts::new(self.order, clock);
         match self.wrapper {
             Wrapper::Syslog => Box::new(SyslogReader {
-                any_order: self.order == Order::Any,
+                glances: self.order == Order::Any && self.dialect.mta == postfix::MTA,
                 stamper: Stamper::new(clock),
                 texts,
                 header: 1,
@@ -341,8 +341,8 @@ fn looks_like_delivery(line: &[u8]) -> bool {
 }
 
 struct SyslogReader {
-    /// Lines stand alone.
-    any_order: bool,
+    /// Lines stand alone, and most are Postfix's.
+    glances: bool,
     stamper: Stamper,
     texts: Texts,
     /// Bytes from the stamp to the `]` behind the program's number in the line that was plain last: mostly the same again.
@@ -354,7 +354,7 @@ const MOST_HEADER: usize = 128;
 
 impl Reader for SyslogReader {
     fn glance<'a>(&'a mut self, line: &'a [u8]) -> Option<Glance<'a>> {
-        if !self.any_order {
+        if !self.glances {
             return None;
         }
         let (time, zoned, end) = self.stamper.same_minute(line)?;
