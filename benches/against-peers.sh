@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A whole `eopwatch summary` of synthetic logs against what else is installed, and against itself. Prints two tables for
-# docs/performance.md: one log against the peers, and the ratios that are aimed at, each taken in turn in one run.
+# A whole `eopwatch summary` of synthetic logs against what else is installed, and against itself. Prints the tables of
+# docs/performance.md: one log against the peers, the ratios that are aimed at, and each format against a tool that reads
+# it, each taken in turn in one run.
 #
 #   benches/against-peers.sh [BYTES] [RUNS] [LARGEST]
 #
@@ -37,9 +38,9 @@ gzip -k -1 "$folder/part.log" "$folder/mta2.log"
 if has zstd; then zstd -q -3 "$folder/part.log"; fi
 
 # The counts first: they must be the generator's.
-for log in mail.log iso.log share60.log share05.log auth.log powermta.csv kumomta.json part.log.gz; do
-  $(summary "$folder/$log") >"$folder/found.json"
-  python3 - "$folder/found.json" "$folder/${log%.gz}.truth" <<'PYTHON'
+check() { # LOG
+  $(summary "$folder/$1") >"$folder/found.json"
+  python3 - "$folder/found.json" "$folder/${1%.gz}.truth" <<'PYTHON'
 import json, sys
 found, truth = json.load(open(sys.argv[1]))["totals"], json.load(open(sys.argv[2]))
 wanted = {"attempts": "microsoft", "delivered": "delivered", "deferred": "deferred", "bounced": "bounced",
@@ -47,7 +48,8 @@ wanted = {"attempts": "microsoft", "delivered": "delivered", "deferred": "deferr
 wrong = {k: (found[k], truth[t]) for k, t in wanted.items() if found[k] != truth[t]}
 sys.exit(f"{sys.argv[2]}: the counts are wrong: {wrong}" if wrong else 0)
 PYTHON
-done
+}
+for log in mail.log iso.log share60.log share05.log auth.log powermta.csv kumomta.json part.log.gz; do check $log; done
 
 microseconds() { # COMMAND. Through a pipe: grep stops at the first hit where its output is /dev/null.
   local begin=${EPOCHREALTIME/[.,]/}
@@ -123,6 +125,37 @@ if has zstd; then row P15 'zstd summary / `zstd -dc`' '≤ 1.1' '≤ 0.95' "$(su
 row P16 'senders of half the bounces asked for / of none' '≤ 1.8' '≤ 1.3' "$(summary "$folder/auth.log")" "$(summary "$folder/part.log")"
 row P17 'PowerMTA summary / `wc -l`' '≤ 1.2' '≤ 0.7' "$(summary "$folder/powermta.csv")" "wc -l $folder/powermta.csv"
 row P18 'KumoMTA summary / `wc -l`' '≤ 1.0' '≤ 0.5' "$(summary "$folder/kumomta.json")" "wc -l $folder/kumomta.json"
+
+# What somebody without eopwatch would type to count results, and less than its summary tells.
+json() { echo "jq -r '[$1] | @tsv' $2 | sort | uniq -c"; }
+by() { echo "mawk $1 '{ n[$2]++ } END { for (k in n) print n[k], k }' $3"; }
+echo
+echo '| format | MB | ms | MB/s | / `wc -l` | / a count of results with | |'
+echo '| --- | ---: | ---: | ---: | ---: | ---: | --- |'
+for format in postfix sendmail opensmtpd exim powermta exchange momentum kumomta halon greenarrow mailerq ses; do
+  make "$format.log" $((bytes / 10)) --format "$format"
+  check "$format.log"
+  own=$folder/$format.log
+  case $format in
+    postfix) peer=$(by '-F"status="' 'substr($2, 1, 4)' "$own") ;;
+    sendmail) peer=$(by '-F"stat="' 'substr($2, 1, 4)' "$own") ;;
+    opensmtpd) peer=$(by '-F"result="' 'substr($2, 1, 4)' "$own") ;;
+    exim) peer="eximstats $own" ;;
+    powermta) peer=$(by -F, '$1 $22' "$own") ;;
+    exchange) peer=$(by -F, '$9' "$own") ;;
+    momentum) peer=$(by -F@ '$5 $6' "$own") ;;
+    kumomta) peer=$(json .type,.site "$own") ;;
+    halon) peer=$(json .status,.recipient_domain "$own") ;;
+    greenarrow) peer=$(json .status,.mx_hostname "$own") ;;
+    mailerq) peer=$(json '.results[-1].result,.results[-1].mta' "$own") ;;
+    ses) peer=$(json '.eventType,.mail.destination[0]' "$own") ;;
+  esac
+  if ! has "${peer%% *}"; then peer=true; fi
+  mapfile -t pair < <(take_turns "$(summary "$own")" "wc -l $own" "$peer")
+  awk -v f="$format" -v n="$(stat -c %s "$own")" -v a="${pair[0]}" -v b="${pair[1]}" -v c="${pair[2]}" -v p="${peer%% *}" \
+    'BEGIN { printf "| %s | %.0f | %.0f | %.0f | %.1f | %s | %s |\n", f, n / 1e6, a / 1000, n / a, a / b, (p == "true" ? "" : sprintf("%.2f", a / c)), (p == "true" ? "" : p) }'
+  rm "$own"
+done
 
 echo
 echo '| ms by way of reading | warm | appended in 1 kB writes | cold |'

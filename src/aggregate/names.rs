@@ -2,37 +2,45 @@
 //!
 //! Ids depend on which thread came first; whatever is written out is ordered by the names themselves.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 
+use super::tables::push_lean;
 use crate::attribute::SourceEvidence;
 use crate::microsoft::{Class, Platform, Signal};
 use crate::record::{Enhanced, Outcome};
 
-/// Values in the order of their first appearance.
+/// Values in the order of their first appearance, each kept once.
 #[derive(Debug)]
 pub struct Table<K> {
-    ids: HashMap<K, u32, RandomState>,
     values: Vec<K>,
+    /// Finds an id by its value.
+    ids: HashTable<u32>,
+    state: RandomState,
 }
 
 impl<K> Default for Table<K> {
     fn default() -> Self {
-        Self { ids: HashMap::default(), values: Vec::new() }
+        Self { values: Vec::new(), ids: HashTable::new(), state: RandomState::default() }
     }
 }
 
-impl<K: Hash + Eq + Clone> Table<K> {
+impl<K: Hash + Eq> Table<K> {
     /// The id of a value, new or known.
     pub fn id(&mut self, value: K) -> u32 {
-        *self.ids.entry(value).or_insert_with_key(|key| {
-            self.values.push(key.clone());
-            (self.values.len() - 1) as u32
-        })
+        let Self { values, ids, state } = self;
+        let same = |id: &u32| values[*id as usize] == value;
+        let entry = ids.entry(state.hash_one(&value), same, |id| state.hash_one(&values[*id as usize]));
+        *entry
+            .or_insert_with(|| {
+                push_lean(values, value);
+                (values.len() - 1) as u32
+            })
+            .get()
     }
 
     /// All values; the index is the id.

@@ -137,6 +137,7 @@ impl ForestSum {
             }
             is_same
         });
+        self.buckets.shrink_to_fit();
         self.buckets
     }
 }
