@@ -166,20 +166,20 @@ mod tests {
     }
 
     /// By source and bucket: count, first and last.
-    fn content(timed: &Timed) -> BTreeMap<(u32, Option<i32>), (u64, Option<(Time, Time)>)> {
+    type Content = BTreeMap<(u32, Option<i32>), (u64, Option<(Time, Time)>)>;
+
+    fn content(timed: &Timed) -> Content {
         let mut all: BTreeMap<_, Cell> = BTreeMap::new();
         for (number, bucket, cell) in timed.shares() {
-            all.entry((timed.combinations.key(number).source, bucket)).or_insert(Cell::EMPTY).add(&cell);
+            let source = timed.combinations.key(number).source;
+            all.entry((source, bucket)).or_insert(Cell::EMPTY).add(&cell);
         }
         all.into_iter().map(|(at, cell)| (at, (cell.count, cell.range()))).collect()
     }
 
     /// The same by looking at each attempt.
-    fn naive(
-        attempts: &[(u32, Option<i64>)],
-        width: i64,
-    ) -> BTreeMap<(u32, Option<i32>), (u64, Option<(Time, Time)>)> {
-        let mut all: BTreeMap<_, (u64, Option<(Time, Time)>)> = BTreeMap::new();
+    fn naive(attempts: &[(u32, Option<i64>)], width: i64) -> Content {
+        let mut all = Content::new();
         for (source, second) in attempts {
             let time = second.map(Time::from_seconds);
             let bucket = second.map(|second| second.div_euclid(width) as i32);

@@ -112,20 +112,21 @@ impl ChunkSink for Task<'_, '_> {
             let mut kind = None;
             worker.look_for_copies(*input, offset, bytes);
             let before = &chunk.bytes[..(offset - chunk.offset) as usize];
-            match glances.then(|| reader.glance(bytes)).flatten() {
-                Some(Glance::Delivered(plain)) => {
-                    if worker.plain(stats, *format, (*input, offset), before, &plain) {
-                        stats.parsed += 1;
-                        return;
-                    }
+            let glance = if *glances { reader.glance(bytes) } else { None };
+            match glance {
+                Some(Glance::Delivered(plain))
+                    if worker.plain(stats, *format, (*input, offset), before, &plain) =>
+                {
+                    stats.parsed += 1;
+                    return;
                 }
-                Some(Glance::Queued { source, queue_id, sender }) => {
-                    if worker.queued(*format, source, queue_id, sender) {
-                        stats.irrelevant += 1;
-                        return;
-                    }
+                Some(Glance::Queued { source, queue_id, sender })
+                    if worker.queued(*format, source, queue_id, sender) =>
+                {
+                    stats.irrelevant += 1;
+                    return;
                 }
-                None => {}
+                _ => {}
             }
             reader.line(Line { bytes, offset }, &mut |at, record| {
                 if worker.is_left_out(*input, at) {
