@@ -62,6 +62,28 @@ pub fn near(byte: u8, text: &[u8]) -> Option<usize> {
     rest.iter().position(|other| *other == byte).map(|at| words.len() * 8 + at)
 }
 
+/// Whether all bytes are ASCII letters or digits; looked at eight at a time, like [`near`].
+#[inline]
+pub fn is_alphanumeric(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Of bytes below 0x80, whether they lie between two others: a sum that goes beyond sets the highest bit.
+    let between = |word: u64, low: u8, high: u8| {
+        word.wrapping_add(ONES * u64::from(0x80 - low)) & !word.wrapping_add(ONES * u64::from(0x7f - high))
+    };
+    let is_plain = |word: u64| {
+        let (ascii, lower) = (word & (ONES * 0x7f), word & (ONES * 0x7f) | (ONES * 0x20));
+        let found = between(ascii, b'0', b'9') | between(lower, b'a', b'z');
+        found & !word & (ONES << 7) == ONES << 7
+    };
+    let (words, rest) = text.as_chunks();
+    let whole = words.iter().all(|word| is_plain(u64::from_le_bytes(*word)));
+    whole
+        && match text.last_chunk() {
+            Some(last) => is_plain(u64::from_le_bytes(*last)),
+            None => rest.iter().all(u8::is_ascii_alphanumeric),
+        }
+}
+
 /// The text as it is, or with [`mask`] where that was asked for.
 pub fn masked(text: String, wanted: bool) -> String {
     if wanted { mask(&text) } else { text }
@@ -104,6 +126,18 @@ mod tests {
         assert_eq!(mask("no address, @x"), "no address, @x");
         assert_eq!(mask("to=<\"jo doe\"@a.org> \"@b"), "to=<*@a.org> \"@b");
         assert_eq!(mask(r#"{"a ": "@b", "c": "\"d e\"@f"}"#), r#"{"a ": "@b", "c": "*@f"}"#);
+    }
+
+    #[test]
+    fn letters_and_digits_are_told_from_all_other_bytes() {
+        for byte in 0..=u8::MAX {
+            for (length, at) in [(1, 0), (7, 3), (8, 0), (8, 7), (15, 9), (16, 12), (21, 20)] {
+                let mut text = vec![b'z'; length];
+                text[at] = byte;
+                assert_eq!(is_alphanumeric(&text), byte.is_ascii_alphanumeric(), "{byte:#x} at {at} of {length}");
+            }
+        }
+        assert!(is_alphanumeric(b""));
     }
 
     #[test]

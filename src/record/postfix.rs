@@ -12,7 +12,7 @@ use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_
 use super::wrapped::{Dialect, Out, TextReader};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
 use crate::memo::Memo;
-use crate::text::near;
+use crate::text::{is_alphanumeric, near};
 
 pub(crate) const MTA: Mta = Mta("postfix");
 
@@ -40,16 +40,6 @@ const DELIVERY: &[u8] = b": to=<";
 const RELAY: &[u8] = b", relay=";
 /// A queue id is shorter.
 const MOST_QUEUE_ID: usize = 64;
-/// By byte, whether a queue id may hold it.
-static PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0;
-    while byte < plain.len() {
-        plain[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    plain
-};
 /// Behind the queue id, in the queue manager's line for each message.
 const SENDER: &[u8] = b": from=<";
 
@@ -234,9 +224,7 @@ fn sender(rest: &[u8]) -> Option<&[u8]> {
 fn queue_id(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = near(b':', &text[..text.len().min(MOST_QUEUE_ID)])?;
     let (id, rest) = text.split_at(end);
-    // All bytes are looked at: that is quicker than to stop at the first.
-    let is_plain = id.iter().fold(true, |plain, byte| plain & PLAIN[usize::from(*byte)]);
-    (is_plain && end > 0).then_some((id, rest))
+    (end > 0 && is_alphanumeric(id)).then_some((id, rest))
 }
 
 /// Where the `>` stands that ends the address. A quoted local part may hold anything, and versions that log without

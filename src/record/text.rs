@@ -67,6 +67,7 @@ pub(crate) fn host_name(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// Three digits of an SMTP reply, and nothing that makes a longer word of them.
+#[inline]
 pub(crate) fn starts_with_code(text: &[u8]) -> bool {
     matches!(text, [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', rest @ ..]
         if !rest.first().is_some_and(u8::is_ascii_alphanumeric))
