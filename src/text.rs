@@ -134,7 +134,11 @@ mod tests {
             for (length, at) in [(1, 0), (7, 3), (8, 0), (8, 7), (15, 9), (16, 12), (21, 20)] {
                 let mut text = vec![b'z'; length];
                 text[at] = byte;
-                assert_eq!(is_alphanumeric(&text), byte.is_ascii_alphanumeric(), "{byte:#x} at {at} of {length}");
+                assert_eq!(
+                    is_alphanumeric(&text),
+                    byte.is_ascii_alphanumeric(),
+                    "{byte:#x} at {at} of {length}"
+                );
             }
         }
         assert!(is_alphanumeric(b""));

@@ -1,6 +1,7 @@
 //! Joins source, scan, record, microsoft, attribute, aggregate and detect for a batch or a follow run; owns the
 //! threads; hands out [`crate::aggregate::Snapshot`]s.
 
+mod bell;
 mod clock;
 mod counted;
 mod events;

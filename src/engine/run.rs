@@ -15,6 +15,7 @@ use crate::aggregate::{Filter, Names, Progress, Snapshot, Tables, Warning};
 use crate::record::{Attempt, Format, Order};
 use crate::source::{Chunks, Compression, Location, open_stream_with};
 
+use super::bell::Bell;
 use super::counted::Aside;
 use super::feed::{Blamed, Feed, WINDOW};
 use super::frontier::Frontier;
@@ -90,6 +91,8 @@ pub struct Run {
     pub live: AtomicBool,
     /// By input that is followed and must be read in order, where its reading stopped.
     suspended: Mutex<Vec<Option<Suspended>>>,
+    /// Rung when there is more to show than before, and nobody should wait for it.
+    pub bell: Bell,
     /// Bytes of the followed files that are not read yet.
     pub behind: AtomicU64,
     total_bytes: u64,
@@ -165,6 +168,7 @@ impl Run {
             stop: AtomicBool::new(false),
             complete: AtomicBool::new(false),
             live: AtomicBool::new(false),
+            bell: Bell::default(),
             behind: AtomicU64::new(0),
             done_bytes: Arc::default(),
             streams: Mutex::new(streams),
@@ -187,6 +191,7 @@ impl Run {
         self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
         self.complete.store(true, Ordering::Release);
         self.lock().changes += 1;
+        self.bell.ring();
     }
 
     /// Whether reading on is of no use: there will be an event that blames a sender, and nobody has asked for senders.
@@ -655,6 +660,7 @@ impl Run {
 
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.bell.ring();
     }
 
     pub fn stopped(&self) -> bool {

@@ -77,6 +77,7 @@ impl Session {
                 run.scan(true);
             }
             reader.ended.store(true, Ordering::Release);
+            run.bell.ring();
         });
         let publisher = Arc::clone(&shared);
         thread::spawn(move || publisher.publish());
@@ -94,6 +95,9 @@ impl Session {
         slot.1 += 1;
         slot.0 = filter;
         self.shared.filter_changes.store(slot.1, Ordering::Release);
+        if let Some(run) = self.shared.run.get() {
+            run.bell.ring();
+        }
     }
 
     /// Begins to look for the lines behind a filter, in the background; an earlier search ends.
@@ -220,7 +224,7 @@ impl Shared {
             }
             self.lister.look_at_files(run);
             self.finished.store(ended, Ordering::Release);
-            thread::sleep(PUBLISH);
+            run.bell.wait(PUBLISH);
         }
     }
 }
