@@ -136,3 +136,18 @@ pub(crate) fn plain_lines(format: &dyn Format, lines: &[Vec<u8>]) -> usize {
     assert_eq!(rest[0], rest[1]);
     found
 }
+
+#[test]
+fn address_and_name_of_a_key_are_told_apart_whatever_they_hold() {
+    let parse = |text: &[u8]| std::str::from_utf8(text).ok()?.parse().ok();
+    let mut key = Vec::new();
+    for (address, name) in [("192.0.2.1", "a"), ("", "192.0.2.1"), ("192.0.2.1", ""), ("", "\0a"), ("", "")] {
+        Origin::write_key(&mut key, address.as_bytes(), name.as_bytes()).unwrap();
+        let ip = (!address.is_empty()).then(|| address.parse().unwrap());
+        let name = (!name.is_empty()).then_some(name.as_bytes());
+        assert_eq!(Origin::of_key(&key, parse), Some(Origin { host: None, name, ip }));
+    }
+    Origin::write_key(&mut key, b"\0none", b"a").unwrap();
+    assert_eq!(Origin::of_key(&key, parse), None);
+    assert!(Origin::write_key(&mut key, &[b'1'; 300], b"a").is_none());
+}
