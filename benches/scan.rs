@@ -40,7 +40,7 @@ fn scan(c: &mut Criterion) {
         b.iter(|| {
             let mut candidates = 0;
             let mut scanner = Scanner::new(&[b" relay="]);
-            let seen = scanner.scan(Chunk { bytes: black_box(&block), offset: 0 }, |_, _| candidates += 1);
+            let seen = scanner.scan(Chunk::new(black_box(&block), 0), |_, _| candidates += 1);
             (seen, candidates)
         });
     });

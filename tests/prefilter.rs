@@ -4,7 +4,7 @@ mod common;
 
 use std::fmt::Write;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use common::{data, eopwatch, output};
@@ -138,6 +138,31 @@ fn senders_are_found_where_they_are_asked_for() {
                 let fast = summary(inputs, Prefilter::Deliveries, span, threads);
                 assert!(fast == slow, "{far} {span} {inputs:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn senders_are_found_in_a_compressed_file_however_far_back_they_stand() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = log(8, 800);
+    // More than is kept at hand of a stream, within the messages that are under way.
+    let at = whole[..whole.len() / 3].rfind('\n').expect("a line") + 1;
+    let noise =
+        "2026-05-12T08:20:00Z mta1 postfix/smtpd[3]: connect from app1.example[10.1.1.1]\n".repeat(180_000);
+    for far in [String::new(), noise] {
+        let path = folder.path().join("mail.log.gz");
+        let file = fs::File::create(&path).expect("created");
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        for part in [&whole[..at], &far, &whole[at..]] {
+            packed.write_all(part.as_bytes()).expect("written");
+        }
+        packed.finish().expect("written");
+        let slow = summary(std::slice::from_ref(&path), Prefilter::Off, 8 << 20, 1);
+        assert!(slow.contains("\"sender_domain\": \"bad.example\""));
+        for threads in [1, 2] {
+            let fast = summary(std::slice::from_ref(&path), Prefilter::Deliveries, 8 << 20, threads);
+            assert!(fast == slow, "{threads} {}", far.len());
         }
     }
 }

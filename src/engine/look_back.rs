@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::record::{Clock, Format, Line, Order, Reader, Record, domain_of};
 use crate::scan::Scanner;
-use crate::source::{Chunk, ChunkSink};
+use crate::source::{Chunk, ChunkSink, Chunks, Location, open_stream};
 use crate::text::lower;
 
 use super::options::Prefilter;
@@ -22,6 +22,8 @@ use super::senders::{Sender, SenderLines, Waiting, message};
 const NEAR: usize = 1;
 /// Bytes that are looked at first; then ever more.
 const FIRST_LOOK: usize = 4 << 10;
+/// Where all is to be looked at anyway, no more are looked at before.
+const NEAR_BYTES: usize = 256 << 10;
 
 /// What finds the lines that are worth a look.
 pub fn scanner(format: &dyn Format, prefilter: Prefilter) -> Scanner {
@@ -38,7 +40,7 @@ pub fn scanner(format: &dyn Format, prefilter: Prefilter) -> Scanner {
 /// Whether the lines that tell senders are left out of an input: it must be possible to read them later.
 pub fn leaves_senders_out(input: &Prepared) -> bool {
     let reads_any = |format: &dyn Format| format.order() == Order::Any && !format.sender_needles().is_empty();
-    input.plain_file().is_some() && input.format.is_some_and(reads_any)
+    matches!(input.location, Location::File(_)) && input.format.is_some_and(reads_any)
 }
 
 fn sender_of(domain: Option<&[u8]>) -> Sender {
@@ -50,16 +52,24 @@ pub struct LookBack {
     needles: &'static [&'static [u8]],
     reader: Box<dyn Reader + Send>,
     literal: Vec<u8>,
+    /// One was not there: it will be looked for in the whole file, and so may others.
+    has_missed: bool,
 }
 
 impl LookBack {
     pub fn new(format: &dyn Format, clock: &Clock) -> Self {
-        Self { needles: format.sender_needles(), reader: format.reader(clock), literal: Vec::new() }
+        Self {
+            needles: format.sender_needles(),
+            reader: format.reader(clock),
+            literal: Vec::new(),
+            has_missed: false,
+        }
     }
 
     /// The sender that the last of these lines tells that is about the message.
     pub fn sender(&mut self, lines: &[u8], host: Option<&[u8]>, queue_id: &[u8]) -> Option<Sender> {
-        let Self { needles, reader, literal } = self;
+        let Self { needles, reader, literal, has_missed } = self;
+        let lines = if *has_missed { &lines[lines.len().saturating_sub(NEAR_BYTES)..] } else { lines };
         let wanted = message(host, queue_id);
         let mut best: Option<(usize, Sender)> = None;
         for needle in *needles {
@@ -80,6 +90,7 @@ impl LookBack {
                 }
             }
         }
+        *has_missed |= best.is_none();
         best.map(|(_, sender)| sender)
     }
 }
@@ -101,13 +112,17 @@ fn sender_at(reader: &mut Box<dyn Reader + Send>, lines: &[u8], hit: usize, want
 
 /// Finds the lines of a file that tell the senders of these messages, as far as they are needed.
 pub fn look(input: &Prepared, waiting: &[Waiting]) -> io::Result<SenderLines> {
+    let mut found = SenderLines::default();
+    if input.plain_file().is_none() {
+        read_stream(input, waiting, &mut found)?;
+        return Ok(found);
+    }
     let near = |waiting: &Waiting| -> Range<usize> {
         let own = input.spans.partition_point(|span| span.end <= waiting.offset);
         own.saturating_sub(NEAR)..(own + 1).min(input.spans.len())
     };
     let mut is_near = vec![false; input.spans.len()];
     waiting.iter().flat_map(near).for_each(|span| is_near[span] = true);
-    let mut found = SenderLines::default();
     read(input, waiting, |span| is_near[span], &mut found)?;
     let is_told = |waiting: &Waiting| {
         let from = input.spans[near(waiting)].first().map_or(0, |span| span.start);
@@ -121,6 +136,19 @@ pub fn look(input: &Prepared, waiting: &[Waiting]) -> io::Result<SenderLines> {
     Ok(found)
 }
 
+/// Of a file that can be read from its start only.
+fn read_stream(input: &Prepared, waiting: &[Waiting], found: &mut SenderLines) -> io::Result<()> {
+    let (Some(format), Location::File(path)) = (input.format, &input.location) else { return Ok(()) };
+    let wanted: HashSet<u64> = waiting.iter().map(|waiting| waiting.message).collect();
+    let mut lines = Lines::new(format, &input.clock_at(0), &wanted);
+    // A damaged file has been named by the scan: what comes before the damage was counted, and is enough here.
+    let _ = Chunks::new(open_stream(File::open(path)?)?.1).run(&mut lines);
+    for (message, offset, sender) in lines.found {
+        found.entry(message).or_default().push((offset, sender));
+    }
+    Ok(())
+}
+
 fn read(
     input: &Prepared,
     waiting: &[Waiting],
@@ -130,12 +158,7 @@ fn read(
     let (Some(format), Some(path)) = (input.format, input.plain_file()) else { return Ok(()) };
     let wanted: HashSet<u64> = waiting.iter().map(|waiting| waiting.message).collect();
     let one = |span: usize| {
-        let mut lines = Lines {
-            scanner: Scanner::new(format.sender_needles()),
-            reader: format.reader(&input.clock_at(span)),
-            wanted: &wanted,
-            found: Vec::new(),
-        };
+        let mut lines = Lines::new(format, &input.clock_at(span), &wanted);
         input.spans[span].read(&File::open(path)?, false, &mut lines)?;
         Ok(lines.found)
     };
@@ -154,6 +177,13 @@ struct Lines<'w> {
     wanted: &'w HashSet<u64>,
     /// Message, offset, sender.
     found: Vec<(u64, u64, Sender)>,
+}
+
+impl<'w> Lines<'w> {
+    fn new(format: &dyn Format, clock: &Clock, wanted: &'w HashSet<u64>) -> Self {
+        let (scanner, reader) = (Scanner::new(format.sender_needles()), format.reader(clock));
+        Self { scanner, reader, wanted, found: Vec::new() }
+    }
 }
 
 impl ChunkSink for Lines<'_> {

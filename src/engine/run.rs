@@ -110,6 +110,8 @@ pub struct Run {
 const MANY_BLAMES: usize = 50;
 /// The senders of messages that came in within the last spans of a file are known when it is followed: some 30 MB.
 const LATE: usize = 4;
+/// Bytes of a stream in which senders are looked for before it is read once more.
+const HISTORY: usize = 4 << 20;
 /// Decompressed bytes of a stream after which the detection may take what was read.
 const STREAMED: u64 = 16 << 20;
 
@@ -570,7 +572,7 @@ impl Run {
 
     /// Reads a stream to its end; the detection follows.
     fn read_stream(&self, stream: impl Read, task: &mut Task<'_, '_>, number: usize) -> io::Result<()> {
-        let mut chunks = Chunks::new(stream);
+        let mut chunks = Chunks::new(stream).with_history(if task.looks_back() { HISTORY } else { 0 });
         let mut passed_on = 0;
         while chunks.step(task)? {
             if chunks.rest() - passed_on > STREAMED

@@ -52,6 +52,11 @@ impl<'w, 'e> Task<'w, 'e> {
         }
     }
 
+    /// Whether lines that tell senders are looked for in what came before, where one is asked for.
+    pub fn looks_back(&self) -> bool {
+        self.worker.look_back.is_some()
+    }
+
     /// Shows the reader of a part the first line of the file.
     pub fn first_line(&mut self, bytes: &[u8]) {
         self.reader.line(Line { bytes, offset: 0 }, &mut |_, _| {});
@@ -111,7 +116,7 @@ impl ChunkSink for Task<'_, '_> {
             candidates += 1;
             let mut kind = None;
             worker.look_for_copies(*input, offset, bytes);
-            let before = &chunk.bytes[..(offset - chunk.offset) as usize];
+            let before = chunk.before(offset);
             let glance = if *glances { reader.glance(bytes) } else { None };
             match glance {
                 Some(Glance::Delivered(plain))

@@ -61,7 +61,7 @@ pub struct Firsts {
 /// Offset and [`quick`] of the first records in the beginning of an input.
 pub fn firsts_in(format: &'static dyn Format, head: &[u8]) -> Vec<(u64, u64)> {
     let mut found = Vec::new();
-    Scanner::new(format.needles()).scan(Chunk { bytes: head, offset: 0 }, |offset, line| {
+    Scanner::new(format.needles()).scan(Chunk::new(head, 0), |offset, line| {
         if found.len() < FIRST_RECORDS && line.first() != Some(&0) && format.naive_stamp(line).is_some() {
             found.push((offset, quick(line)));
         }

@@ -160,8 +160,7 @@ mod tests {
         let mut sum = Scanned::default();
         let cut = text[..cut.min(text.len())].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
         for (offset, part) in [(0, &text[..cut]), (cut as u64, &text[cut..])] {
-            let scanned =
-                scanner.scan(Chunk { bytes: part, offset }, |at, line| found.push((at, line.to_vec())));
+            let scanned = scanner.scan(Chunk::new(part, offset), |at, line| found.push((at, line.to_vec())));
             sum.lines += scanned.lines;
             sum.repeated += scanned.repeated;
         }
@@ -196,7 +195,7 @@ mod tests {
             assert_eq!((found.len(), scanned.repeated, scanned.lines), (3, 1, 4), "cut at {cut}");
         }
         let mut all = 0;
-        Scanner::new(&[b"relay="]).each_counts(true).scan(Chunk { bytes: text, offset: 0 }, |_, _| all += 1);
+        Scanner::new(&[b"relay="]).each_counts(true).scan(Chunk::new(text, 0), |_, _| all += 1);
         assert_eq!(all, 4);
     }
 }

@@ -15,6 +15,21 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
     /// Of the first byte, in the decompressed stream.
     pub offset: u64,
+    /// What is still at hand of the stream, which ends with these bytes.
+    at_hand: &'a [u8],
+}
+
+impl<'a> Chunk<'a> {
+    /// Of which nothing that came before is at hand.
+    pub fn new(bytes: &'a [u8], offset: u64) -> Self {
+        Self { bytes, offset, at_hand: bytes }
+    }
+
+    /// What is at hand of the stream before this offset, which is one of the chunk's.
+    pub fn before(&self, offset: u64) -> &'a [u8] {
+        let from = self.at_hand.len() - self.bytes.len();
+        &self.at_hand[..from + (offset - self.offset) as usize]
+    }
 }
 
 /// Takes what a reader hands out.
@@ -33,9 +48,11 @@ pub trait ChunkSink {
 pub struct Chunks<R> {
     reader: R,
     buffer: Vec<u8>,
+    /// So much of the buffer was handed out, and is kept for who looks back.
+    handed: usize,
     /// Valid bytes in `buffer`.
     filled: usize,
-    /// Offset of `buffer[0]`.
+    /// Of the first byte that was not handed out.
     offset: u64,
     end: Option<u64>,
     skip_partial: bool,
@@ -43,6 +60,8 @@ pub struct Chunks<R> {
     skipping: bool,
     finished: bool,
     buffer_size: usize,
+    /// Bytes that are kept at least.
+    history: usize,
     hold_partial: bool,
 }
 
@@ -52,6 +71,7 @@ impl<R: Read> Chunks<R> {
         Self {
             reader,
             buffer: Vec::new(),
+            handed: 0,
             filled: 0,
             offset: 0,
             end: None,
@@ -59,6 +79,7 @@ impl<R: Read> Chunks<R> {
             skipping: false,
             finished: false,
             buffer_size: BUFFER,
+            history: 0,
             hold_partial: false,
         }
     }
@@ -83,6 +104,12 @@ impl<R: Read> Chunks<R> {
     /// Keeps an unfinished last line back: somebody may still be writing it. Where it begins is then [`Self::rest`].
     pub fn hold_partial(mut self) -> Self {
         self.hold_partial = true;
+        self
+    }
+
+    /// Keeps so many bytes at hand that were handed out, and up to three times as many.
+    pub fn with_history(mut self, bytes: usize) -> Self {
+        self.history = bytes;
         self
     }
 
@@ -111,14 +138,17 @@ impl<R: Read> Chunks<R> {
 
     /// Reads once into the free part of the buffer, which grows only while one line fills it.
     fn fill(&mut self) -> io::Result<()> {
-        if self.buffer.len() < self.buffer_size {
-            self.buffer.resize(self.buffer_size, 0);
+        let size = self.buffer_size + 3 * self.history;
+        if self.buffer.len() < size {
+            self.buffer.resize(size, 0);
         } else if self.filled == self.buffer.len() {
-            let larger = (self.buffer.len() * 2).min(MAX_LINE + 1);
+            let larger = (self.buffer.len() * 2).min(MAX_LINE + 1 + 3 * self.history);
             self.buffer.resize(larger, 0);
         }
         while self.filled < self.buffer.len() {
-            match self.reader.read(&mut self.buffer[self.filled..]) {
+            // No more than is searched at once.
+            let room = self.buffer.len().min(self.filled + self.buffer_size.max(self.filled - self.handed));
+            match self.reader.read(&mut self.buffer[self.filled..room]) {
                 Ok(0) => {
                     self.finished = true;
                     break;
@@ -128,7 +158,7 @@ impl<R: Read> Chunks<R> {
                 Err(e) => return Err(e),
             }
             // Pipes give little at a time; what is whole can be handed out at once.
-            if memchr::memrchr(b'\n', &self.buffer[..self.filled]).is_some() {
+            if memchr::memrchr(b'\n', &self.buffer[self.handed..self.filled]).is_some() {
                 break;
             }
         }
@@ -136,27 +166,28 @@ impl<R: Read> Chunks<R> {
     }
 
     fn hand_out(&mut self, sink: &mut dyn ChunkSink) -> bool {
+        let new = &self.buffer[self.handed..self.filled];
         let mut start = 0;
         if self.skip_partial || self.skipping {
-            match memchr::memchr(b'\n', &self.buffer[..self.filled]) {
+            match memchr::memchr(b'\n', new) {
                 Some(newline) => {
                     start = newline + 1;
                     self.skip_partial = false;
                     self.skipping = false;
                 }
                 None => {
-                    self.offset += self.filled as u64;
-                    self.filled = 0;
+                    self.offset += new.len() as u64;
+                    (self.handed, self.filled) = (0, 0);
                     return self.end.is_none_or(|end| self.offset < end) || self.skipping;
                 }
             }
         }
-        let mut stop = match memchr::memrchr(b'\n', &self.buffer[start..self.filled]) {
+        let mut stop = match memchr::memrchr(b'\n', &new[start..]) {
             Some(newline) => start + newline + 1,
             None => start,
         };
         if self.finished && !self.hold_partial {
-            stop = self.filled;
+            stop = new.len();
         }
         let mut go_on = true;
         if let Some(end) = self.end {
@@ -166,7 +197,7 @@ impl<R: Read> Chunks<R> {
             }
             if stop >= limit {
                 // The line that holds the byte before `end` is the last one that starts in this span.
-                if let Some(newline) = memchr::memchr(b'\n', &self.buffer[limit - 1..stop]) {
+                if let Some(newline) = memchr::memchr(b'\n', &new[limit - 1..stop]) {
                     stop = limit + newline;
                     go_on = false;
                 } else {
@@ -175,17 +206,27 @@ impl<R: Read> Chunks<R> {
             }
         }
         if stop > start {
-            let chunk = Chunk { bytes: &self.buffer[start..stop], offset: self.offset + start as u64 };
-            go_on &= sink.chunk(chunk);
-        } else if self.filled - start > MAX_LINE {
-            sink.oversized(self.offset + start as u64, &self.buffer[start..start + 1024]);
+            let (bytes, at_hand) = (&new[start..stop], &self.buffer[..self.handed + stop]);
+            go_on &= sink.chunk(Chunk { bytes, offset: self.offset + start as u64, at_hand });
+        } else if new.len() - start > MAX_LINE {
+            sink.oversized(self.offset + start as u64, &new[start..start + 1024]);
             self.skipping = true;
-            stop = self.filled;
+            stop = new.len();
         }
-        self.buffer.copy_within(stop..self.filled, 0);
-        self.filled -= stop;
         self.offset += stop as u64;
+        self.handed += stop;
+        self.make_room();
         go_on
+    }
+
+    /// Moves what is kept to the front where there is no room behind it for as much as is read at once.
+    fn make_room(&mut self) {
+        if self.history == 0 || self.buffer.len() - self.filled < self.buffer_size {
+            let from = self.handed.saturating_sub(self.history);
+            self.buffer.copy_within(from..self.filled, 0);
+            self.filled -= from;
+            self.handed -= from;
+        }
     }
 }
 
@@ -198,11 +239,14 @@ mod tests {
     struct Collect {
         lines: Vec<(u64, Vec<u8>)>,
         oversized: usize,
+        /// Of each chunk, what was at hand before it, and where it ends.
+        before: Vec<(Vec<u8>, usize)>,
     }
 
     impl ChunkSink for Collect {
         fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
             let mut offset = chunk.offset;
+            self.before.push((chunk.before(offset).to_vec(), offset as usize + chunk.bytes.len()));
             for line in chunk.bytes.split_inclusive(|b| *b == b'\n') {
                 self.lines.push((offset, line.to_vec()));
                 offset += line.len() as u64;
@@ -232,10 +276,18 @@ mod tests {
         fn each_line_is_handed_out_once_whatever_the_buffer(
             text in proptest::collection::vec(prop_oneof![3 => Just(b'x'), 1 => Just(b'\n')], 0..400),
             buffer in 1usize..64,
+            history in 0usize..64,
         ) {
             let mut sink = Collect::default();
-            Chunks::new(&text[..]).with_buffer_size(buffer).run(&mut sink)?;
+            Chunks::new(&text[..]).with_buffer_size(buffer).with_history(history).run(&mut sink)?;
             prop_assert_eq!(sink.lines, naive(&text));
+            // What came before is the text's end, and as much of it as was asked for.
+            let mut from = 0;
+            for (before, after) in sink.before {
+                prop_assert!(before.len() >= history.min(from));
+                prop_assert!(text[..from].ends_with(&before));
+                from = after;
+            }
         }
 
         #[test]

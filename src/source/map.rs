@@ -140,7 +140,7 @@ impl FileSpan {
                 Some(newline) => (at + CACHED).min(stop) + newline + 1,
                 None => stop,
             };
-            if !sink.chunk(Chunk { bytes: &bytes[at..end], offset: from + at as u64 }) {
+            if !sink.chunk(Chunk::new(&bytes[at..end], from + at as u64)) {
                 break;
             }
             at = end;
