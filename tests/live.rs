@@ -160,7 +160,7 @@ fn grows_to(path: &Path, there: usize, content: &[u8], is_right: impl Fn(&[Onset
     fs::write(path, &content[..there]).expect("written");
     let session = Session::start(options(path, 2), true);
     let mut log = OpenOptions::new().append(true).open(path).expect("opened");
-    for piece in content[there..].chunks(content.len() / 23) {
+    for piece in content[there..].chunks((content.len() - there) / 23) {
         log.write_all(piece).expect("written");
         std::thread::sleep(Duration::from_millis(30));
     }
@@ -216,6 +216,50 @@ fn each_real_log_gives_the_same_events_while_it_grows() {
         }
     }
     assert!(events > 20, "{events} events are hardly a test");
+}
+
+#[test]
+fn the_senders_of_messages_that_came_in_long_ago_are_known_in_a_live_log() {
+    let stamp = |second: usize| {
+        format!("2026-05-12T{:02}:{:02}:{:02}+00:00 mta1", second / 3600, second / 60 % 60, second % 60)
+    };
+    let sender = |n: usize| if n.is_multiple_of(2) { "shop.example" } else { "news.example" };
+    let queued = |n: usize| {
+        format!(
+            "{} postfix/qmgr[8]: 4c{n:06}: from=<a@{}>, size=1, nrcpt=1 (queue active)\n",
+            stamp(28_800 + n),
+            sender(n)
+        )
+    };
+    let noise = |n: usize| {
+        format!("{} postfix/smtpd[3]: connect from app1.example[10.1.1.1]\n", stamp(29_400 + n / 6))
+    };
+    let tried = |n: usize| {
+        let result = if n.is_multiple_of(2) && (100..220).contains(&n) {
+            "dsn=5.7.515, status=bounced (host hotmail-com.olc.protection.outlook.com[52.101.21.2] said: 550 5.7.515 \
+             Access denied, sending domain SHOP.EXAMPLE doesn't meet the required authentication level. (in reply to end \
+             of DATA command))"
+        } else {
+            "dsn=2.6.0, status=sent (250 2.6.0 Queued mail for delivery)"
+        };
+        format!(
+            "{} postfix/smtp[9]: 4c{n:06}: to=<a@hotmail.com>, \
+             relay=hotmail-com.olc.protection.outlook.com[52.101.21.2]:25, delay=1, delays=0/0/1/0, {result}\n",
+            stamp(45_000 + n * 30)
+        )
+    };
+    let before: String = (0..300).map(queued).chain((0..90_000).map(noise)).collect();
+    let there = before.len();
+    let content = before + &(0..300).map(tried).collect::<String>();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    fs::write(&path, &content).expect("written");
+    let expected = whole(&path, 2);
+    assert!(
+        expected.iter().any(|onset| onset.sender_domain.as_deref() == Some("shop.example")),
+        "{expected:?}"
+    );
+    grows_to(&path, there, content.as_bytes(), |found| found == expected);
 }
 
 /// A line of Postfix, so many seconds after midnight.

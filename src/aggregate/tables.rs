@@ -293,6 +293,13 @@ impl Tables {
         }
     }
 
+    /// All parts are there.
+    pub fn settle(&mut self) {
+        if let Counts::ByTime(timed) = &mut self.counts {
+            timed.settle();
+        }
+    }
+
     /// What was counted so far, and nothing left.
     pub fn take(&mut self) -> Self {
         let counts = match &mut self.counts {

@@ -39,7 +39,7 @@ pub struct Timed {
     /// With all attempts of each.
     combinations: Cells,
     shares: Vec<Share>,
-    /// So many of them are in order, and no two of one combination and bucket.
+    /// So many of them are in order, and added up where they are of one combination and bucket.
     in_order: usize,
     /// Index into the widths.
     width: usize,
@@ -92,6 +92,12 @@ impl Timed {
         self.tidy();
     }
 
+    /// Puts all in order, and keeps time as coarse as that many need: how the parts came plays no part in it.
+    pub fn settle(&mut self) {
+        self.put_in_order();
+        while self.shares.len() > MOST_SHARES && self.coarsen() {}
+    }
+
     /// The begin of a bucket in the units of [`PackedTime`].
     fn begin_of(&self, bucket: i32) -> i64 {
         PackedTime::from(Time::from_seconds(i64::from(bucket) * self.width_s())).0
@@ -100,8 +106,7 @@ impl Timed {
     /// Puts what is new in order where there is enough of it.
     fn tidy(&mut self) {
         if self.shares.len() - self.in_order > FEW.max(self.in_order / 8) {
-            self.put_in_order();
-            while self.shares.len() > MOST_SHARES && self.coarsen() {}
+            self.settle();
         }
     }
 

@@ -47,8 +47,8 @@ fn follow_pipe(run: &Run, index: usize, input: &Prepared) {
     let clock = input.clock_at(0);
     let mut go_on = |_| !run.stopped();
     let mut parts: Vec<Option<InputStats>> = vec![None; run.inputs.len()];
-    let prefilter = run.prefilter(index, None);
-    let mut task = Task::new(&mut worker, index as u32, format, &clock, prefilter, &mut go_on);
+    let reading = run.reading(index, None);
+    let mut task = Task::new(&mut worker, index as u32, format, &clock, reading, &mut go_on);
     let mut chunks = Chunks::new(stream);
     loop {
         match chunks.step(&mut task) {
@@ -116,8 +116,8 @@ impl<'r> LiveFile<'r> {
         let clock = self.input.clock_at(self.input.span_years.len().saturating_sub(1));
         let mut go_on = |_| !run.stopped();
         let worker = self.worker.get_or_insert_with(|| run.worker());
-        let prefilter = run.prefilter(self.index, None);
-        let mut task = Task::new(worker, self.index as u32, format, &clock, prefilter, &mut go_on);
+        let reading = run.reading(self.index, None);
+        let mut task = Task::new(worker, self.index as u32, format, &clock, reading, &mut go_on);
         if let Some(state) = self.state.take().or_else(|| run.take_suspended(self.index)) {
             task.resume(state);
         }

@@ -207,14 +207,13 @@ impl Ids {
     /// that do, costs least.
     pub fn by_source(&self, observations: impl Iterator<Item = Observation>) -> Vec<Vec<Observation>> {
         let mut lists: Vec<Vec<Observation>> = Vec::new();
-        let mut numbers = vec![usize::MAX; self.identities.len()];
+        let mut numbers: HashMap<u32, usize> = HashMap::default();
         for observation in observations {
-            let at = &mut numbers[observation.source as usize];
-            if *at == usize::MAX {
-                *at = lists.len();
+            let at = *numbers.entry(observation.source).or_insert(lists.len());
+            if at == lists.len() {
                 lists.push(Vec::new());
             }
-            lists[*at].push(observation);
+            lists[at].push(observation);
         }
         for list in &mut lists {
             list.sort_by_key(|observation| observation.second);

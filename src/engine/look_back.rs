@@ -16,7 +16,7 @@ use crate::text::lower;
 
 use super::options::Prefilter;
 use super::prepare::Prepared;
-use super::senders::{Sender, SenderLines, Waiting, message};
+use super::senders::{Recent, Sender, SenderLines, Waiting, message};
 
 /// Spans before the refusal's own that are looked at before all others: the line seldom stands farther away.
 const NEAR: usize = 1;
@@ -66,11 +66,10 @@ impl LookBack {
         }
     }
 
-    /// The sender that the last of these lines tells that is about the message.
-    pub fn sender(&mut self, lines: &[u8], host: Option<&[u8]>, queue_id: &[u8]) -> Option<Sender> {
+    /// The sender that the last of these lines tells that is about the wanted message.
+    pub fn sender(&mut self, lines: &[u8], wanted: u64, queue_id: &[u8]) -> Option<Sender> {
         let Self { needles, reader, literal, has_missed } = self;
         let lines = if *has_missed { &lines[lines.len().saturating_sub(NEAR_BYTES)..] } else { lines };
-        let wanted = message(host, queue_id);
         let mut best: Option<(usize, Sender)> = None;
         for needle in *needles {
             literal.clear();
@@ -168,6 +167,52 @@ fn read(
         found.entry(message).or_default().push((offset, sender));
     }
     Ok(())
+}
+
+/// The newest messages that came in by a plain file, as far as it was there when it was opened.
+pub fn all(input: &Prepared, mut recent: Recent) -> io::Result<Recent> {
+    let (Some(format), Some(path)) = (input.format, input.plain_file()) else { return Ok(recent) };
+    let one = |span: usize| {
+        let mut messages = Vec::new();
+        let mut lines = EachMessage {
+            scanner: Scanner::new(format.sender_needles()),
+            reader: format.reader(&input.clock_at(span)),
+            messages: &mut messages,
+        };
+        input.spans[span].read(&File::open(path)?, false, &mut lines)?;
+        Ok(messages)
+    };
+    // A few at a time: there may be more of them than are remembered.
+    for spans in (0..input.spans.len()).collect::<Vec<_>>().chunks(rayon::current_num_threads()) {
+        let parts: Vec<Vec<(u64, Vec<u8>)>> =
+            spans.par_iter().map(|span| one(*span)).collect::<io::Result<_>>()?;
+        parts.into_iter().flatten().for_each(|(message, sender)| recent.add(message, &sender));
+    }
+    Ok(recent)
+}
+
+/// Takes the lines that tell senders, and keeps them all.
+struct EachMessage<'m> {
+    scanner: Scanner,
+    reader: Box<dyn Reader + Send>,
+    /// With their senders' addresses.
+    messages: &'m mut Vec<(u64, Vec<u8>)>,
+}
+
+impl ChunkSink for EachMessage<'_> {
+    fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
+        let Self { scanner, reader, messages } = self;
+        scanner.scan(chunk, |offset, bytes| {
+            reader.line(Line { bytes, offset }, &mut |_, record| {
+                if let Record::Queued { host, queue_id, sender } = record {
+                    messages.push((message(host, queue_id), sender.to_vec()));
+                }
+            });
+        });
+        true
+    }
+
+    fn oversized(&mut self, _: u64, _: &[u8]) {}
 }
 
 /// Takes the lines that tell senders, and keeps what is wanted.

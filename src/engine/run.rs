@@ -19,15 +19,15 @@ use super::bell::Bell;
 use super::counted::Aside;
 use super::feed::{Blamed, Feed, WINDOW};
 use super::frontier::Frontier;
-use super::look_back::{leaves_senders_out, look};
+use super::look_back::{all, leaves_senders_out, look};
 use super::options::{Options, Prefilter};
 use super::others::Others;
 use super::prepare::{Inputs, Prepared, Stream, prepare};
-use super::senders::{Sender, Senders, Waiting};
+use super::senders::{Recent, Sender, Senders, Waiting};
 use super::skew::Skews;
 use super::stats::InputStats;
 use super::summary::{self, Detected};
-use super::task::{Suspended, Task};
+use super::task::{Reading, Suspended, Task};
 use super::told::{Told, fingerprints};
 use super::trials::Trials;
 use super::twice::{Firsts, Left, Sighting, compare, leaves_out, sift};
@@ -67,18 +67,20 @@ pub struct Run {
     /// All waits for the end: the order of the inputs is not that of time.
     holds: AtomicBool,
     frontier: Frontier,
-    /// Who sent what was accepted is to be found out too, for an event blames senders.
+    /// Who sent what was accepted is to be found out too: an event blames senders, or may do so before it is read again.
     asks_senders: AtomicBool,
     /// No input is a pipe.
     can_begin_anew: bool,
+    /// By input, whether all messages that came in by it before it was followed are known, not the last ones alone.
+    knows_all: Vec<AtomicBool>,
     /// Refusals that blame their senders.
     blaming: AtomicUsize,
     /// What was cut up is read in order.
     in_order: AtomicBool,
     senders: Mutex<Senders>,
     firsts: Firsts,
-    /// By input, which of its lines are looked at, at least.
-    prefilter: Vec<Prefilter>,
+    /// By input, which of its lines are looked at where nobody asks for senders.
+    least: Vec<Prefilter>,
     /// Set where files hold the same lines: by input, what is read in another one.
     left_out: OnceLock<Left>,
     totals: Mutex<Totals>,
@@ -108,7 +110,8 @@ pub struct Run {
 /// So many refusals that blame their senders make it likely that there is an event of it: what else those sent is asked
 /// for at once, not in a second reading of everything.
 const MANY_BLAMES: usize = 50;
-/// The senders of messages that came in within the last spans of a file are known when it is followed: some 30 MB.
+/// The senders of messages that came in within the last spans of a file, some 30 MB, are known when it is followed. If one
+/// is asked for in vain, all are.
 const LATE: usize = 4;
 /// Bytes of a stream in which senders are looked for before it is read once more.
 const HISTORY: usize = 4 << 20;
@@ -143,7 +146,7 @@ impl Run {
         let by_sender = !options.filter.sender_domain.is_empty() || by_time && inputs.len() > 1;
         let on_demand = |input: &Prepared| !by_sender && leaves_senders_out(input);
         let least = |input| if on_demand(input) { Prefilter::Deliveries } else { Prefilter::Messages };
-        let prefilter = inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
+        let least = inputs.iter().map(|input| options.prefilter.max(least(input))).collect();
         let pool = ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build().ok();
         Self {
             total_bytes: inputs.iter().map(|i| i.size).sum(),
@@ -154,6 +157,7 @@ impl Run {
             suspended: Mutex::new(inputs.iter().map(|_| None).collect()),
             asks_senders: AtomicBool::new(has_pipe),
             can_begin_anew: !has_pipe,
+            knows_all: inputs.iter().map(|_| AtomicBool::new(false)).collect(),
             blaming: AtomicUsize::new(0),
             in_order: AtomicBool::new(false),
             options,
@@ -161,7 +165,7 @@ impl Run {
             senders: Mutex::new(Senders::new(inputs.len())),
             inputs,
             firsts,
-            prefilter,
+            least,
             left_out: OnceLock::new(),
             totals: Mutex::new(totals),
             unfed: Mutex::default(),
@@ -192,7 +196,10 @@ impl Run {
         }
         self.took.get_or_init(|| self.started.elapsed().as_secs_f64());
         self.complete.store(true, Ordering::Release);
-        self.lock().changes += 1;
+        let mut totals = self.lock();
+        totals.tables.settle();
+        totals.changes += 1;
+        drop(totals);
         self.bell.ring();
     }
 
@@ -434,24 +441,35 @@ impl Run {
             firsts: &self.firsts,
             left_out: self.left_out.get().map_or(&[], Vec::as_slice),
             inputs: self.inputs.len(),
-            asks_senders: self.asks_senders.load(Ordering::Acquire),
             blaming: &self.blaming,
             by_time: self.by_time,
         })
     }
 
-    /// Which lines of a span of an input are looked at, at least; `None`: of what comes behind all, or of the whole.
-    pub fn prefilter(&self, input: usize, span: Option<usize>) -> Prefilter {
-        // What comes later may ask for what came before.
-        let is_late = |span: usize| span + LATE >= self.inputs[input].spans.len();
+    /// How a span of an input is read; `None`: what comes behind all, or the whole.
+    pub fn reading(&self, input: usize, span: Option<usize>) -> Reading {
+        // What comes later may ask for what came before: in a live run all of a stretch of time is taken once more.
+        let is_late = |span: usize| {
+            let Prepared { spans, .. } = &self.inputs[input];
+            span + LATE >= spans.len() || self.inputs[input].starts_at(span + 1) >= self.window_begins()
+        };
         let may_ask = self.options.follow && span.is_none_or(is_late);
-        self.prefilter[input].or_messages(may_ask || self.asks_senders.load(Ordering::Acquire))
+        let asks_senders = may_ask || self.asks_senders.load(Ordering::Acquire);
+        Reading { prefilter: self.least[input].or_messages(asks_senders), asks_senders }
     }
 
     /// Takes over what a worker's last task tells of the senders of messages. `stretch`: of a live file, the next one.
     pub fn link(&self, input: usize, stretch: Option<usize>, worker: &mut Worker<'_>) {
         let left = worker.left.take(self.inputs.len());
         self.answer(self.senders().add(input, stretch, left));
+        let is_live = self.complete.load(Ordering::Acquire);
+        if is_live && self.senders().lacks(input) && !self.knows_all[input].swap(true, Ordering::AcqRel) {
+            // The tail warns of a file that cannot be read any more.
+            let recent = Recent::new(self.inputs.len());
+            if let Ok(older) = self.on_threads(|| all(&self.inputs[input], recent)) {
+                self.answer(self.senders().learn(input, older));
+            }
+        }
     }
 
     /// What no stretch and no log could tell for itself: all are read now.
@@ -459,7 +477,7 @@ impl Run {
         let order = self.by_age();
         let look = |input: usize, waiting: &[Waiting]| {
             let asks_senders = self.asks_senders.load(Ordering::Acquire);
-            let leaves_out = self.prefilter[input].or_messages(asks_senders) == Prefilter::Deliveries;
+            let leaves_out = self.least[input].or_messages(asks_senders) == Prefilter::Deliveries;
             // A file that cannot be read any more has been named by the scan.
             leaves_out.then(|| self.on_threads(|| look(&self.inputs[input], waiting)).unwrap_or_default())
         };
@@ -531,8 +549,8 @@ impl Run {
             }
             !self.stopped() && !self.breaks_off()
         };
-        let prefilter = self.prefilter(piece.input, piece.span);
-        let mut task = Task::new(worker, piece.input as u32, format, &clock, prefilter, &mut between);
+        let reading = self.reading(piece.input, piece.span);
+        let mut task = Task::new(worker, piece.input as u32, format, &clock, reading, &mut between);
         let result = (|| match (&input.location, piece.span) {
             (Location::File(path), Some(span)) => {
                 let file = File::open(path)?;

@@ -215,6 +215,25 @@ impl Senders {
         answers
     }
 
+    /// Whether a message of an input was asked for in vain.
+    pub fn lacks(&self, input: usize) -> bool {
+        !self.inputs[input].missing.is_empty()
+    }
+
+    /// Takes what came in by an input before all that is known of it; gives what is answered by it.
+    pub fn learn(&mut self, input: usize, older: Recent) -> Vec<(u32, Sender)> {
+        let Input { known, missing, .. } = &mut self.inputs[input];
+        let newer = mem::replace(known, older);
+        known.append(newer);
+        let mut answers = Vec::new();
+        missing.retain(|waiting| {
+            let sender = known.get(waiting.message);
+            answers.extend(sender.map(|sender| (waiting.number, sender.clone())));
+            sender.is_none()
+        });
+        answers
+    }
+
     /// Looks for what is still missing in the inputs before. `order`: the inputs by their age, oldest first.
     /// `look`: asked for the messages of an input of which not all lines were read, its own ones among them; `None`
     /// where all were.

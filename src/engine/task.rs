@@ -9,6 +9,15 @@ use super::options::Prefilter;
 use super::stats::InputStats;
 use super::worker::Worker;
 
+/// How a part of an input is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// Which lines are looked at, at least.
+    pub prefilter: Prefilter,
+    /// Who sent what was accepted is to be found out too.
+    pub asks_senders: bool,
+}
+
 /// The state of scanner and parser between two tasks of one input.
 pub type Suspended = (Scanner, Box<dyn Reader + Send>);
 
@@ -21,23 +30,24 @@ pub struct Task<'w, 'e> {
     scanner: Scanner,
     reader: Box<dyn Reader + Send>,
     edges: Stamper,
-    /// What was plainly delivered is not read in full: nothing of the input is left out, and it is not the slow way.
+    /// Lines in their plainest form are not read in full: nothing of the input is left out, senders are not filtered, and it
+    /// is not the slow way.
     glances: bool,
     /// Called between chunks; returns whether to go on.
     between: &'w mut dyn FnMut(u64) -> bool,
 }
 
 impl<'w, 'e> Task<'w, 'e> {
-    /// `prefilter`: which lines are looked at, at least.
     pub fn new(
         worker: &'w mut Worker<'e>,
         input: u32,
         format: &'static dyn Format,
         clock: &Clock,
-        prefilter: Prefilter,
+        Reading { prefilter, asks_senders }: Reading,
         between: &'w mut dyn FnMut(u64) -> bool,
     ) -> Self {
-        let glances = prefilter != Prefilter::Off && !worker.leaves_out(input);
+        worker.begin(format, asks_senders);
+        let glances = prefilter != Prefilter::Off && !worker.leaves_out(input) && !worker.filters_senders();
         worker.look_back = (prefilter == Prefilter::Deliveries).then(|| LookBack::new(format, clock));
         Self {
             worker,

@@ -53,8 +53,6 @@ pub struct Context<'e> {
     pub firsts: &'e Firsts,
     /// By input, what is read in another one.
     pub left_out: &'e [Vec<Range<u64>>],
-    /// Who sent what was accepted is to be found out too.
-    pub asks_senders: bool,
     /// Counts the refusals that blame their senders.
     pub blaming: &'e AtomicUsize,
     /// How many there are.
@@ -87,6 +85,10 @@ pub struct Worker<'e> {
     /// By platform, how the last reply to a plain delivery began, and its verdict.
     heads: [Option<([u8; HEAD], u32)>; Platform::ALL.len()],
     ids: Interner<'e>,
+    /// Who sent what was accepted is to be found out too.
+    asks_senders: bool,
+    /// Of which the memos know.
+    format: &'static str,
 }
 
 impl<'e> Worker<'e> {
@@ -108,8 +110,25 @@ impl<'e> Worker<'e> {
             origins: Memo::default(),
             hosts: Memo::default(),
             heads: Default::default(),
+            asks_senders: false,
+            format: "",
             ids: Interner::new(context.names, context.map, by_host),
         }
+    }
+
+    /// Begins a task.
+    pub fn begin(&mut self, format: &dyn Format, asks_senders: bool) {
+        self.asks_senders = asks_senders;
+        // The same bytes tell something else in another one.
+        if self.format != format.name() {
+            self.format = format.name();
+            (self.sides, self.origins, self.hosts) = (Memo::default(), Memo::default(), Memo::default());
+        }
+    }
+
+    /// Whether attempts are filtered by their sender, which plain lines do not tell.
+    pub fn filters_senders(&self) -> bool {
+        !self.context.filter.sender_domain.is_empty()
     }
 
     /// A refusal has Microsoft's time beside the host's.
@@ -200,18 +219,17 @@ impl<'e> Worker<'e> {
                 side
             }
         };
-        let by_sender = !self.context.filter.sender_domain.is_empty();
-        if matches!(side, Side::Unsaid) || (by_sender && !matches!(side, Side::Elsewhere)) {
+        if matches!(side, Side::Unsaid) {
             return false;
+        }
+        let time = Some(plain.time);
+        if !self.context.filter.holds_time(time) {
+            return true;
         }
         let ids = &mut self.ids;
         let origin =
             || format.origin(plain.source).map(|origin| (ids.source_id(&origin), origin.ip.is_some()));
         let Some((source, has_address)) = self.origins.get(plain.source, origin) else { return false };
-        let time = Some(plain.time);
-        if !self.context.filter.holds_time(time) {
-            return true;
-        }
         stats.seen.count_plain(has_address);
         if let Some(told) = self.context.told {
             told.add(None);
@@ -221,12 +239,14 @@ impl<'e> Worker<'e> {
             return true;
         };
         let sender = match plain.sender {
-            _ if !self.context.asks_senders || platform != Platform::Consumer => 0,
+            _ if !self.asks_senders || platform != Platform::Consumer => 0,
             Some(sender) => self.ids.sender_id(domain_of(sender)),
-            None => {
-                let host = format.origin(plain.source).and_then(|origin| origin.host);
-                self.sender_elsewhere((input, offset), before, host, plain.queue_id)
-            }
+            None => match (self.host(format, plain.source), plain.queue_id) {
+                (Some(host), Some(queue_id)) => {
+                    self.sender_elsewhere((input, offset), before, message_at(host, queue_id), queue_id)
+                }
+                _ => 0,
+            },
         };
         let domain = self.ids.domain_id(plain.recipient.and_then(domain_of));
         let verdict = self.accepted(platform, plain.reply);
@@ -248,12 +268,16 @@ impl<'e> Worker<'e> {
 
     /// The same as [`Self::record`] of a message that came in. False if the line has to be read.
     pub fn queued(&mut self, format: &dyn Format, source: &[u8], queue_id: &[u8], sender: &[u8]) -> bool {
-        let host = || format.origin(source).map(|origin| host_number(origin.host));
-        let Some(host) = self.hosts.get(source, host) else { return false };
+        let Some(host) = self.host(format, source) else { return false };
         if self.look_back.is_none() {
             self.left.recent.add(message_at(host, queue_id), sender);
         }
         true
+    }
+
+    /// The number of the host that a plain line names.
+    fn host(&mut self, format: &dyn Format, source: &[u8]) -> Option<u64> {
+        self.hosts.get(source, || format.origin(source).map(|origin| host_number(origin.host)))
     }
 
     /// The verdict of a plain delivery.
@@ -313,14 +337,14 @@ impl<'e> Worker<'e> {
                 self.context.blaming.fetch_add(usize::from(is_consumer), Ordering::Relaxed);
                 true
             }
-            Signal::Pass => self.context.asks_senders && judged.platform == Some(Platform::Consumer),
+            Signal::Pass => self.asks_senders && judged.platform == Some(Platform::Consumer),
             _ => false,
         };
         let sender = match attempt.sender {
             Some(sender) if by_sender || concerns_sender => self.ids.sender_id(domain_of(sender)),
-            None if by_sender || concerns_sender => {
-                self.sender_elsewhere((input, offset), before, attempt.host, attempt.queue_id)
-            }
+            None if by_sender || concerns_sender => attempt.queue_id.map_or(0, |queue_id| {
+                self.sender_elsewhere((input, offset), before, message(attempt.host, queue_id), queue_id)
+            }),
             _ => 0,
         };
         let verdict = self.ids.verdict_id(attempt.outcome, &judged);
@@ -346,13 +370,11 @@ impl<'e> Worker<'e> {
         &mut self,
         (input, offset): (u32, u64),
         before: &[u8],
-        host: Option<&[u8]>,
-        queue_id: Option<&[u8]>,
+        message: u64,
+        queue_id: &[u8],
     ) -> u32 {
-        let Some(queue_id) = queue_id else { return 0 };
-        let message = message(host, queue_id);
         let found = match &mut self.look_back {
-            Some(look_back) => look_back.sender(before, host, queue_id),
+            Some(look_back) => look_back.sender(before, message, queue_id),
             None => self.left.recent.get(message).cloned(),
         };
         if let Some(known) = found {
