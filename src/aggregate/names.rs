@@ -148,7 +148,7 @@ impl Default for NameTables {
 
 /// Set in the id of a sender that is waited for; the rest is the message's number.
 const WAITING: u32 = 1 << 31;
-/// No more messages wait at a time; about 60 bytes each.
+/// No more messages wait at a time; about 30 bytes each.
 const MOST_WAITING: usize = 1 << 20;
 
 impl NameTables {

@@ -190,7 +190,7 @@ fn behind<'a, const N: usize>(text: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]
     Some(&value[near(b',', value)?..])
 }
 
-/// Whether a program of this name, which has a slash, hands mail on to hosts.
+/// Whether a program of this name, which has a slash, may hand mail on to other hosts, or is none that delivers.
 pub(crate) fn reaches_out(tag: &[u8]) -> bool {
     service(tag) != b"lmtp"
 }

@@ -55,7 +55,7 @@ pub trait Format: Sync {
     }
     /// A reader for one input, or one stretch of it.
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send>;
-    /// What [`Plain::source`] tells. `None`: nothing that makes a plain delivery.
+    /// What [`Plain::source`] tells, and the source of [`Glance::Queued`]. `None`: nothing that makes a plain line.
     fn origin<'a>(&self, source: &'a [u8]) -> Option<Origin<'a>> {
         let _ = source;
         None

@@ -275,15 +275,15 @@ impl Format for Wrapped {
         }
     }
 
-    /// Of a client of Postfix's, the one whose names hold a slash.
+    /// Of a program of Postfix's, the one whose names hold a slash.
     fn origin<'a>(&self, source: &'a [u8]) -> Option<Origin<'a>> {
         // As it would be read with a text behind it, of which nothing is left.
         let line = [source, b": "].concat();
         let (host, tag, pid, text) = syslog::rfc3164(&line)?;
         let (host, tag) = (host?.len(), pid.map(|_| tag)?.len());
         let (host, tag) = (&source[1..=host], &source[host + 2..][..tag]);
-        let is_client = text.is_empty() && tag.contains(&b'/') && postfix::reaches_out(tag);
-        is_client.then_some(Origin { host: Some(host), name: Some(tag), ip: None })
+        let is_own = text.is_empty() && tag.contains(&b'/') && postfix::reaches_out(tag);
+        is_own.then_some(Origin { host: Some(host), name: Some(tag), ip: None })
     }
 
     fn relay<'a>(&self, relay: &'a [u8]) -> Option<Relay<'a>> {
