@@ -62,6 +62,20 @@ pub fn near(byte: u8, text: &[u8]) -> Option<usize> {
     rest.iter().position(|other| *other == byte).map(|at| words.len() * 8 + at)
 }
 
+/// Where a literal stands first; likewise.
+#[inline]
+pub fn near_literal(literal: &[u8], text: &[u8]) -> Option<usize> {
+    let first = *literal.first()?;
+    let mut from = 0;
+    loop {
+        let at = from + near(first, &text[from..])?;
+        if text[at..].starts_with(literal) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
 /// Whether all bytes are ASCII letters or digits; looked at eight at a time, like [`near`].
 #[inline]
 pub fn is_alphanumeric(text: &[u8]) -> bool {
@@ -126,6 +140,13 @@ mod tests {
         assert_eq!(mask("no address, @x"), "no address, @x");
         assert_eq!(mask("to=<\"jo doe\"@a.org> \"@b"), "to=<*@a.org> \"@b");
         assert_eq!(mask(r#"{"a ": "@b", "c": "\"d e\"@f"}"#), r#"{"a ": "@b", "c": "*@f"}"#);
+    }
+
+    #[test]
+    fn a_literal_is_found_where_it_stands_first() {
+        for text in ["", "a", "ab", "aab", "xxxxxxxxxxxxaxab", "abab", "aaaaaaaaaaaaaaaaaab"] {
+            assert_eq!(near_literal(b"ab", text.as_bytes()), text.find("ab"), "{text}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Of an attempt that is Microsoft's by the key's verdict. `at`: input and offset.
+    /// Of an attempt that is Microsoft's by the key's verdict, and where it stands.
     pub fn of(
         attempt: &Attempt<'_>,
         judged: &Judged<'_>,

@@ -23,6 +23,7 @@ use super::registry::{Format, Line, Order, Reader, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record, syslog};
+use crate::text::near;
 
 const MTA: Mta = Mta("momentum");
 
@@ -130,9 +131,16 @@ impl<'a> Fields<'a> {
     /// The first `count` fields and the rest; `None` where there are fewer.
     fn split(line: &'a [u8], count: usize) -> Option<Self> {
         let mut starts = [0; MOST + 1];
-        let mut ends = memchr_iter(b'@', line).filter(|at| *at == 0 || line[at - 1] != b'\\');
+        let mut from = 0;
         for start in starts.iter_mut().take(count + 1).skip(1) {
-            *start = ends.next()? + 1;
+            loop {
+                let at = from + near(b'@', &line[from..])?;
+                from = at + 1;
+                if at == 0 || line[at - 1] != b'\\' {
+                    break;
+                }
+            }
+            *start = from;
         }
         Some(Self { line, starts })
     }
@@ -149,9 +157,6 @@ impl<'a> Fields<'a> {
 
 impl MomentumReader {
     fn read<'a>(&'a mut self, line: &'a [u8]) -> Record<'a> {
-        if !looks_like_line(line) {
-            return Record::Irrelevant;
-        }
         let Some(head) = Fields::split(line, 5) else { return Record::Irrelevant };
         let (outcome, in_main_log) = match head.get(4) {
             b"D" => (Outcome::Delivered, 11),
@@ -159,6 +164,7 @@ impl MomentumReader {
             b"P" | b"B" => (Outcome::Bounced, 13),
             _ => return Record::Irrelevant,
         };
+        let Some(naive) = MOMENTUM.naive_stamp(line) else { return Record::Irrelevant };
         // Behind the domain of a `T` a number follows, behind the local part a domain.
         let has_address = || {
             let after = Fields::split(line, 7).map_or(&[][..], |fields| fields.get(6));
@@ -168,9 +174,6 @@ impl MomentumReader {
         let count = if retold { 15 } else { in_main_log };
         let Some(fields) = Fields::split(line, count) else {
             return Record::Malformed { why: "a delivery with too few fields" };
-        };
-        let Some((naive, _)) = stamp::parse(line) else {
-            return Record::Malformed { why: "a delivery without a time" };
         };
         let time = self.stamper.time(&naive);
         let rest = &line[fields.starts[count]..];

@@ -14,13 +14,14 @@
 
 use std::net::IpAddr;
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memrchr};
 
 use super::registry::Order;
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, undo_rsyslog};
 use super::wrapped::{Dialect, Out, TextReader};
 use super::{Answer, Attempt, Mta, Outcome, Record};
+use crate::text::near_literal;
 
 const MTA: Mta = Mta("opensmtpd");
 
@@ -85,7 +86,7 @@ fn fields(text: &[u8]) -> Option<Fields<'_>> {
 }
 
 fn split<'a>(text: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let found = memmem::find(text, at)?;
+    let found = near_literal(at, text)?;
     Some((&text[..found], &text[found + at.len()..]))
 }
 
@@ -94,7 +95,7 @@ impl<'a> Fields<'a> {
     fn next(&mut self, name: &[u8]) -> Option<&'a [u8]> {
         let mut from = 0;
         let start = loop {
-            let at = from + memmem::find(&self.rest[from..], name)?;
+            let at = from + near_literal(name, &self.rest[from..])?;
             if at == 0 || self.rest[..at].ends_with(self.between) {
                 break at + name.len();
             }
@@ -112,7 +113,7 @@ impl<'a> Fields<'a> {
 
     /// The rest of the line, which may be cut.
     fn stat(&self) -> Option<&'a [u8]> {
-        let at = memmem::find(self.rest, b"stat=")?;
+        let at = near_literal(b"stat=", self.rest)?;
         let value = &self.rest[at + 5..];
         if !self.quoted {
             return Some(value);

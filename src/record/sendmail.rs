@@ -21,6 +21,7 @@ use super::syslog::Envelope;
 use super::text::{host_name, is_here, octal, parse_ip, quoted_end, starts_with_code};
 use super::wrapped::{Dialect, Out, TextReader};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, domain_of};
+use crate::text::near_literal;
 
 const MTA: Mta = Mta("sendmail");
 
@@ -68,7 +69,7 @@ impl TextReader for Lines {
         if tag.iter().rev().any(|byte| *byte == b'/') {
             return false;
         }
-        let Some(colon) = memmem::find(&text[..text.len().min(64)], b": ") else { return false };
+        let Some(colon) = near_literal(b": ", &text[..text.len().min(64)]) else { return false };
         let (queue_id, rest) = text.split_at(colon);
         let plain = queue_id.iter().all(u8::is_ascii_alphanumeric);
         if !plain || !((SENDMAIL.is_tag)(tag) || (SENDMAIL.is_text)(text)) {
@@ -254,9 +255,9 @@ impl<'a> Fields<'a> {
             }
             // Who owns the address list may be any text.
             let end = if field.starts_with(b"ctladdr=") {
-                memmem::find(field, b", delay=")
+                near_literal(b", delay=", field)
             } else {
-                memmem::find(field, b", ")
+                near_literal(b", ", field)
             }?;
             match field[..end] {
                 [b'm', b'a', b'i', b'l', b'e', b'r', b'=', ref value @ ..] => fields.mailer = Some(value),

@@ -96,7 +96,7 @@ pub(crate) fn octal(a: u8, b: u8, c: u8) -> u8 {
 
 /// Undoes rsyslog's `#011` for a control character.
 pub(crate) fn undo_rsyslog<'a>(text: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    if memchr::memmem::find(text, b"#0").is_none() {
+    if memchr::memchr(b'#', text).is_none() {
         return text;
     }
     scratch.clear();
