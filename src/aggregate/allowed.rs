@@ -76,12 +76,13 @@ impl<'a> Allowed<'a> {
         }
     }
 
-    /// The verdict of a key's attempts, and the place that was learned for them; `None`: they do not count.
-    pub(super) fn look(&self, key: &CellKey) -> Option<(&'a VerdictKey, Option<u32>)> {
+    /// The place of a key's attempts, and whether it was learned; `None`: they do not count.
+    pub(super) fn look(&self, key: &CellKey) -> Option<(u32, bool)> {
         let verdict = &self.names.verdicts.values()[key.verdict as usize];
         let belongs = verdict.belongs == Belongs::Microsoft || self.learned.domains.contains(&key.domain);
         let learned_place = self.forests[key.relay as usize].filter(|_| self.may_learn_place(key, verdict));
-        (belongs && self.holds(key, learned_place)).then_some((verdict, learned_place))
+        let place = learned_place.unwrap_or(key.place);
+        (belongs && self.holds(key, learned_place)).then_some((place, learned_place.is_some()))
     }
 
     /// Whether the record itself names no forest: then the place that the relay's address stands for counts.

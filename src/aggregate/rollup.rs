@@ -112,16 +112,12 @@ impl ByDomain {
 
 /// The rows in which a key's attempts are counted. Small, for there is one for each combination of ids.
 #[derive(Clone, Copy)]
-struct Target<'n> {
-    verdict: &'n VerdictKey,
+struct Target {
     source: u32,
     domain: u32,
     datacenter: u32,
-    /// Counts only where it was not accepted.
-    reply: u32,
-    /// The id of the place, and whether it was learned.
-    place: u32,
-    is_learned: bool,
+    /// Id of the verdict.
+    verdict: u32,
 }
 
 struct Sums<'n> {
@@ -148,52 +144,64 @@ impl<'n> Sums<'n> {
     }
 
     /// `None`: the filter does not let it through.
-    fn target(&mut self, key: &CellKey) -> Option<Target<'n>> {
-        let (verdict, learned_place) = self.allowed.look(key)?;
-        let place = learned_place.unwrap_or(key.place);
+    fn target(&mut self, key: &CellKey) -> Option<Target> {
+        let (place, _) = self.allowed.look(key)?;
         Some(Target {
-            verdict,
             source: self.sources.row(key.source),
             domain: self.domains.row(key.domain),
             datacenter: self.datacenters.row(place),
-            reply: self.replies.row(key.verdict),
-            place,
-            is_learned: learned_place.is_some(),
+            verdict: key.verdict,
+        })
+    }
+
+    fn verdict(&self, target: Target) -> &'n VerdictKey {
+        &self.names.verdicts.values()[target.verdict as usize]
+    }
+
+    /// Where it is shown which replies there were; what was accepted is none.
+    fn reply(&mut self, target: Target) -> Option<&mut ReplySum> {
+        let is_shown = self.verdict(target).class != Class::Accepted;
+        is_shown.then(|| {
+            let row = self.replies.row(target.verdict);
+            self.replies.sum(row)
         })
     }
 
     /// What a verdict alone tells goes with the sources.
-    fn add_source(&mut self, key: &CellKey, target: &Target<'_>, cell: &Cell) {
-        self.total.add(cell.count, target.verdict.outcome, target.verdict.class);
-        self.sources.sum(target.source).add(cell, target.verdict);
-        if target.verdict.class != Class::Accepted {
-            self.replies.sum(target.reply).add(cell, key.verdict);
+    fn add_source(&mut self, target: Target, cell: &Cell) {
+        let verdict = self.verdict(target);
+        self.total.add(cell.count, verdict.outcome, verdict.class);
+        self.sources.sum(target.source).add(cell, verdict);
+        if let Some(reply) = self.reply(target) {
+            reply.add(cell, target.verdict);
         }
     }
 
-    fn add_domain(&mut self, target: &Target<'_>, cell: &Cell) {
-        self.domains.sum(target.domain).add(cell, target.verdict);
+    fn add_domain(&mut self, target: Target, cell: &Cell) {
+        let verdict = self.verdict(target);
+        self.domains.sum(target.domain).add(cell, verdict);
     }
 
-    fn add_datacenter(&mut self, target: &Target<'_>, cell: &Cell) {
-        let place = &self.names.places.values()[target.place as usize];
-        self.datacenters.sum(target.datacenter).add(cell, target.verdict, place, target.is_learned);
+    fn add_datacenter(&mut self, key: &CellKey, target: Target, cell: &Cell) {
+        let Some((place, is_learned)) = self.allowed.look(key) else { return };
+        let (verdict, place) = (self.verdict(target), &self.names.places.values()[place as usize]);
+        self.datacenters.sum(target.datacenter).add(cell, verdict, place, is_learned);
     }
 
     fn add_by_rows(&mut self, tables: &Tables) {
         for (key, cell) in tables.cells(Rows::Sources) {
             if let Some(target) = self.target(key) {
-                self.add_source(key, &target, cell);
+                self.add_source(target, cell);
             }
         }
         for (key, cell) in tables.cells(Rows::Domains) {
             if let Some(target) = self.target(key) {
-                self.add_domain(&target, cell);
+                self.add_domain(target, cell);
             }
         }
         for (key, cell) in tables.cells(Rows::Datacenters) {
             if let Some(target) = self.target(key) {
-                self.add_datacenter(&target, cell);
+                self.add_datacenter(key, target, cell);
             }
         }
     }
@@ -204,7 +212,7 @@ impl<'n> Sums<'n> {
         let targets: Vec<_> = combinations.iter().map(|(key, _)| self.target(key)).collect();
         let has_range = filter.since.is_some() || filter.until.is_some();
         for ((key, sum), target) in combinations.iter().zip(&targets) {
-            if let Some(target) = target.as_ref().filter(|_| !has_range) {
+            if let Some(target) = target.filter(|_| !has_range) {
                 self.add_everywhere(key, target, sum);
             }
         }
@@ -224,7 +232,7 @@ impl<'n> Sums<'n> {
         let mut series = vec![Bucket::default(); shown.len()];
         let mut parts = (None, 0..0);
         for (number, bucket, cell) in shares() {
-            let Some(target) = &targets[number as usize] else { continue };
+            let Some(target) = targets[number as usize] else { continue };
             if has_range {
                 self.add_everywhere(combinations.key(number), target, &cell);
             }
@@ -234,7 +242,7 @@ impl<'n> Sums<'n> {
             }
             self.add_shape(target, &parts.1, bucket, cell.count);
             if let Some(at) = shown.index(bucket) {
-                series[at].count(cell.count, target.verdict);
+                series[at].count(cell.count, self.verdict(target));
             }
         }
         if series.is_empty() {
@@ -243,23 +251,23 @@ impl<'n> Sums<'n> {
         Series { start: i64::from(shown.first) * width, width_s: width, buckets: series }
     }
 
-    fn add_everywhere(&mut self, key: &CellKey, target: &Target<'_>, cell: &Cell) {
-        self.add_source(key, target, cell);
+    fn add_everywhere(&mut self, key: &CellKey, target: Target, cell: &Cell) {
+        self.add_source(target, cell);
         self.add_domain(target, cell);
-        self.add_datacenter(target, cell);
+        self.add_datacenter(key, target, cell);
     }
 
     /// Adds the attempts of one bucket, which stands in these parts of the trends.
-    fn add_shape(&mut self, target: &Target<'_>, parts: &Range<usize>, bucket: i32, count: u64) {
-        let verdict = target.verdict;
+    fn add_shape(&mut self, target: Target, parts: &Range<usize>, bucket: i32, count: u64) {
+        let verdict = self.verdict(target);
         let blocked = if verdict.class.is_block() { count } else { 0 };
         self.sources.sum(target.source).trend.add(parts.clone(), count, blocked);
         self.domains.sum(target.domain).trend.add(parts.clone(), count, blocked);
         let datacenter = self.datacenters.sum(target.datacenter);
         datacenter.trend.add(parts.clone(), count, blocked);
         datacenter.add_at(bucket, count, verdict);
-        if verdict.class != Class::Accepted {
-            self.replies.sum(target.reply).trend.add(parts.clone(), count, blocked);
+        if let Some(reply) = self.reply(target) {
+            reply.trend.add(parts.clone(), count, blocked);
         }
     }
 }
