@@ -20,7 +20,6 @@ pub(super) struct Allowed<'a> {
     domains: Vec<bool>,
     senders: Vec<bool>,
     places: Vec<bool>,
-    quoted_sources: bool,
     verdicts: Vec<bool>,
 }
 
@@ -71,7 +70,6 @@ impl<'a> Allowed<'a> {
                     filter.datacenter.matches(parts.into_iter().flatten())
                 })
                 .collect(),
-            quoted_sources: !filter.source.is_empty(),
             verdicts: names.verdicts.values().iter().map(verdict).collect(),
         }
     }
@@ -95,7 +93,7 @@ impl<'a> Allowed<'a> {
     fn holds(&self, key: &CellKey, learned_place: Option<u32>) -> bool {
         let Self { names, filter, .. } = self;
         let source = self.sources[key.source as usize]
-            || self.quoted_sources
+            || !filter.source.is_empty()
                 && names.quoted.values()[key.quoted as usize]
                     .is_some_and(|ip| filter.source.matches([ip.to_string().as_str()].into_iter()));
         let place = match learned_place {

@@ -4,6 +4,7 @@ mod allowed;
 mod filter;
 mod learned;
 mod names;
+mod numbers;
 mod rollup;
 mod rows;
 mod snapshot;

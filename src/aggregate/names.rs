@@ -2,14 +2,14 @@
 //!
 //! Ids depend on which thread came first; whatever is written out is ordered by the names themselves.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 
-use super::tables::push_lean;
+use super::numbers::Numbers;
 use crate::attribute::SourceEvidence;
 use crate::microsoft::{Class, Platform, Signal};
 use crate::record::{Enhanced, Outcome};
@@ -18,29 +18,19 @@ use crate::record::{Enhanced, Outcome};
 #[derive(Debug)]
 pub struct Table<K> {
     values: Vec<K>,
-    /// Finds an id by its value.
-    ids: HashTable<u32>,
-    state: RandomState,
+    ids: Numbers,
 }
 
 impl<K> Default for Table<K> {
     fn default() -> Self {
-        Self { values: Vec::new(), ids: HashTable::new(), state: RandomState::default() }
+        Self { values: Vec::new(), ids: Numbers::default() }
     }
 }
 
 impl<K: Hash + Eq> Table<K> {
     /// The id of a value, new or known.
     pub fn id(&mut self, value: K) -> u32 {
-        let Self { values, ids, state } = self;
-        let same = |id: &u32| values[*id as usize] == value;
-        let entry = ids.entry(state.hash_one(&value), same, |id| state.hash_one(&values[*id as usize]));
-        *entry
-            .or_insert_with(|| {
-                push_lean(values, value);
-                (values.len() - 1) as u32
-            })
-            .get()
+        self.ids.number(&mut self.values, value, |value| value)
     }
 
     /// All values; the index is the id.

@@ -1,11 +1,12 @@
 //! Mergeable tables: the same sum in whatever order and however cut the parts come.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 
 use super::filter::Filter;
+use super::numbers::Numbers;
 use super::timed::Timed;
 use crate::record::Time;
 
@@ -157,9 +158,7 @@ impl Kept {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cells {
     list: Vec<(CellKey, Cell)>,
-    /// Finds a number by its key.
-    numbers: HashTable<u32>,
-    state: RandomState,
+    numbers: Numbers,
     /// By the id that a row is about, the number of the key that was counted last: it mostly comes again.
     latest: Vec<u32>,
 }
@@ -177,22 +176,9 @@ impl Cells {
         self.list.iter().map(|(key, cell)| (key, cell))
     }
 
-    /// The number of a key, which is noted if it is new.
-    fn number(&mut self, key: &CellKey) -> u32 {
-        let Self { list, numbers, state, .. } = self;
-        let same = |at: &u32| list[*at as usize].0 == *key;
-        let entry = numbers.entry(state.hash_one(key), same, |at| state.hash_one(list[*at as usize].0));
-        *entry
-            .or_insert_with(|| {
-                push_lean(list, (*key, Cell::EMPTY));
-                (list.len() - 1) as u32
-            })
-            .get()
-    }
-
     /// Adds to a key's count; gives its number.
     pub(super) fn add(&mut self, key: &CellKey, cell: &Cell) -> u32 {
-        let number = self.number(key);
+        let number = self.numbers.number(&mut self.list, (*key, Cell::EMPTY), |(key, _)| key);
         self.list[number as usize].1.add(cell);
         number
     }
@@ -214,14 +200,6 @@ impl Cells {
     pub(super) fn merge(&mut self, other: &Self) -> Vec<u32> {
         other.iter().map(|(key, cell)| self.add(key, cell)).collect()
     }
-}
-
-/// Twice as much room, as a vector makes by itself, would be far more than is needed in the end.
-pub(super) fn push_lean<T>(list: &mut Vec<T>, item: T) {
-    if list.len() == list.capacity() {
-        list.reserve_exact(list.len() / 8 + 1024);
-    }
-    list.push(item);
 }
 
 /// The counts of a stretch of the input.

@@ -4,7 +4,8 @@
 //! few others, in one dense list by time. In most logs nearly every attempt is a bucket of its own: a hash table of them
 //! costs several times as much, to fill and to hold.
 
-use super::tables::{Cell, CellKey, Cells, PackedTime, push_lean};
+use super::numbers::push_lean;
+use super::tables::{Cell, CellKey, Cells, PackedTime};
 use crate::record::Time;
 
 /// Bucket of attempts without a time.

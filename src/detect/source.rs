@@ -160,13 +160,8 @@ impl Source {
                 self.series(Family::Throttle, spots, trial, true, counts, settings);
             }
             Signal::Auth | Signal::Pass => {
-                for family in [Family::Block, Family::Throttle] {
-                    if self.active.is_empty() && self.trace.is_none() {
-                        self.passed(family, spots, trial, settings);
-                    } else {
-                        self.series(family, spots, trial, false, true, settings);
-                    }
-                }
+                self.series(Family::Block, spots, trial, false, true, settings);
+                self.series(Family::Throttle, spots, trial, false, true, settings);
                 for at in spots {
                     self.spots[*at].passes.add(o.second, trial.attempts);
                 }
@@ -241,34 +236,6 @@ impl Source {
         self.fold_at = ((self.spots.len() + self.keys) * 2).max(1024);
     }
 
-    /// What [`Self::series`] does with a trial that passed, where no event wants to know: most do.
-    fn passed(&mut self, family: Family, spots: &[usize], trial: &Trial, settings: &Settings) {
-        let running = &mut self.running[family as usize][trial.of.platform as usize];
-        let platform_before = *running;
-        running.n += 1.0;
-        for at in spots {
-            let spot = &mut self.spots[*at];
-            let (place, is_many) = (spot.place, spot.is_many());
-            let series = match spot.is_known() || !is_many {
-                true => spot.begin(),
-                false => continue,
-            };
-            let recent = &mut series.recent[family as usize];
-            if !is_many || recent.is_some() {
-                recent.get_or_insert_default().add(trial.of.second, u64::from(trial.attempts), 0);
-            }
-            if let Some(key) = &mut series.keys[family as usize] {
-                match key.excursion {
-                    None => key.pass(trial.of.second),
-                    Some(_) => {
-                        let level = Self::level(family, place, settings);
-                        key.step(&Step::of(trial, false, platform_before), level);
-                    }
-                }
-            }
-        }
-    }
-
     /// One series sees one trial; `counts` is false for retries, which only the tallies see.
     fn series(
         &mut self,
@@ -337,7 +304,6 @@ impl Source {
             // An alarm comes at a refusal only.
             level.threshold = self.threshold(trial.of.second, settings);
         }
-        let step = Step::of(trial, refused, platform_before);
         let mut alarm = None;
         for at in spots {
             let spot = &mut self.spots[*at];
@@ -360,7 +326,13 @@ impl Source {
                 let Some(key) = key else { continue };
                 key
             };
+            // Most trials: they went through, and nothing is going on.
+            if !refused && key.excursion.is_none() && self.trace.is_none() {
+                key.pass(trial.of.second);
+                continue;
+            }
             let level = Level { waits_for_part: waits_for_part(family, place), ..level };
+            let step = Step::of(trial, refused, platform_before);
             let raised = key.step(&step, level);
             if let Some(trace) = &mut self.trace {
                 trace.took(family, place, key, &step);

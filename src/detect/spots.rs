@@ -33,11 +33,6 @@ impl Spot {
         matches!(self.place, Place::Domain(_) | Place::Sender(_))
     }
 
-    /// Its series have begun.
-    pub(super) fn is_known(&self) -> bool {
-        self.series.is_some()
-    }
-
     pub(super) fn series(&self) -> Option<&Series> {
         self.series.as_deref()
     }

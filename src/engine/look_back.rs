@@ -113,7 +113,7 @@ fn sender_at(reader: &mut Box<dyn Reader + Send>, lines: &[u8], hit: usize, want
 pub fn look(input: &Prepared, waiting: &[Waiting]) -> io::Result<SenderLines> {
     let mut found = SenderLines::default();
     if input.plain_file().is_none() {
-        read_stream(input, waiting, &mut found)?;
+        note(read_stream(input, &wanted(waiting))?, &mut found);
         return Ok(found);
     }
     let near = |waiting: &Waiting| -> Range<usize> {
@@ -122,7 +122,9 @@ pub fn look(input: &Prepared, waiting: &[Waiting]) -> io::Result<SenderLines> {
     };
     let mut is_near = vec![false; input.spans.len()];
     waiting.iter().flat_map(near).for_each(|span| is_near[span] = true);
-    read(input, waiting, |span| is_near[span], &mut found)?;
+    let all = 0..input.spans.len();
+    let spans: Vec<usize> = all.clone().filter(|span| is_near[*span]).collect();
+    note(read(input, &spans, Some(&wanted(waiting)))?, &mut found);
     let is_told = |waiting: &Waiting| {
         let from = input.spans[near(waiting)].first().map_or(0, |span| span.start);
         let lines = found.get(&waiting.message);
@@ -130,102 +132,73 @@ pub fn look(input: &Prepared, waiting: &[Waiting]) -> io::Result<SenderLines> {
     };
     let far: Vec<Waiting> = waiting.iter().filter(|waiting| !is_told(waiting)).copied().collect();
     let last = far.iter().map(|waiting| waiting.offset).max().unwrap_or(0);
-    read(input, &far, |span| !is_near[span] && input.spans[span].start < last, &mut found)?;
+    let spans: Vec<usize> = all.filter(|span| !is_near[*span] && input.spans[*span].start < last).collect();
+    note(read(input, &spans, Some(&wanted(&far)))?, &mut found);
     found.values_mut().for_each(|lines| lines.sort_by_key(|(offset, _)| *offset));
     Ok(found)
 }
 
-/// Of a file that can be read from its start only.
-fn read_stream(input: &Prepared, waiting: &[Waiting], found: &mut SenderLines) -> io::Result<()> {
-    let (Some(format), Location::File(path)) = (input.format, &input.location) else { return Ok(()) };
-    let wanted: HashSet<u64> = waiting.iter().map(|waiting| waiting.message).collect();
-    let mut lines = Lines::new(format, &input.clock_at(0), &wanted);
-    // A damaged file has been named by the scan: what comes before the damage was counted, and is enough here.
-    let _ = Chunks::new(open_stream(File::open(path)?)?.1).run(&mut lines);
-    for (message, offset, sender) in lines.found {
-        found.entry(message).or_default().push((offset, sender));
-    }
-    Ok(())
-}
-
-fn read(
-    input: &Prepared,
-    waiting: &[Waiting],
-    spans: impl Fn(usize) -> bool + Sync,
-    found: &mut SenderLines,
-) -> io::Result<()> {
-    let (Some(format), Some(path)) = (input.format, input.plain_file()) else { return Ok(()) };
-    let wanted: HashSet<u64> = waiting.iter().map(|waiting| waiting.message).collect();
-    let one = |span: usize| {
-        let mut lines = Lines::new(format, &input.clock_at(span), &wanted);
-        input.spans[span].read(&File::open(path)?, false, &mut lines)?;
-        Ok(lines.found)
-    };
-    let spans = (0..input.spans.len()).into_par_iter().filter(|span| !wanted.is_empty() && spans(*span));
-    let parts: Vec<Vec<(u64, u64, Sender)>> = spans.map(one).collect::<io::Result<_>>()?;
-    for (message, offset, sender) in parts.into_iter().flatten() {
-        found.entry(message).or_default().push((offset, sender));
-    }
-    Ok(())
-}
-
 /// The newest messages that came in by a plain file, as far as it was there when it was opened.
 pub fn all(input: &Prepared, mut recent: Recent) -> io::Result<Recent> {
-    let (Some(format), Some(path)) = (input.format, input.plain_file()) else { return Ok(recent) };
-    let one = |span: usize| {
-        let mut messages = Vec::new();
-        let mut lines = EachMessage {
-            scanner: Scanner::new(format.sender_needles()),
-            reader: format.reader(&input.clock_at(span)),
-            messages: &mut messages,
-        };
-        input.spans[span].read(&File::open(path)?, false, &mut lines)?;
-        Ok(messages)
-    };
+    let spans: Vec<usize> = (0..input.spans.len()).collect();
     // A few at a time: there may be more of them than are remembered.
-    for spans in (0..input.spans.len()).collect::<Vec<_>>().chunks(rayon::current_num_threads()) {
-        let parts: Vec<Vec<(u64, Vec<u8>)>> =
-            spans.par_iter().map(|span| one(*span)).collect::<io::Result<_>>()?;
-        parts.into_iter().flatten().for_each(|(message, sender)| recent.add(message, &sender));
+    for spans in spans.chunks(rayon::current_num_threads()) {
+        for (message, _, sender) in read(input, spans, None)? {
+            recent.add_domain(message, sender.as_deref().unwrap_or_default().as_bytes());
+        }
     }
     Ok(recent)
 }
 
-/// Takes the lines that tell senders, and keeps them all.
-struct EachMessage<'m> {
-    scanner: Scanner,
-    reader: Box<dyn Reader + Send>,
-    /// With their senders' addresses.
-    messages: &'m mut Vec<(u64, Vec<u8>)>,
+/// A message, where its line stands, and the sender.
+type Told = (u64, u64, Sender);
+
+fn wanted(waiting: &[Waiting]) -> HashSet<u64> {
+    waiting.iter().map(|waiting| waiting.message).collect()
 }
 
-impl ChunkSink for EachMessage<'_> {
-    fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
-        let Self { scanner, reader, messages } = self;
-        scanner.scan(chunk, |offset, bytes| {
-            reader.line(Line { bytes, offset }, &mut |_, record| {
-                if let Record::Queued { host, queue_id, sender } = record {
-                    messages.push((message(host, queue_id), sender.to_vec()));
-                }
-            });
-        });
-        true
+fn note(told: Vec<Told>, found: &mut SenderLines) {
+    for (message, offset, sender) in told {
+        found.entry(message).or_default().push((offset, sender));
     }
+}
 
-    fn oversized(&mut self, _: u64, _: &[u8]) {}
+/// Of a file that can be read from its start only.
+fn read_stream(input: &Prepared, wanted: &HashSet<u64>) -> io::Result<Vec<Told>> {
+    let (Some(format), Location::File(path)) = (input.format, &input.location) else {
+        return Ok(Vec::new());
+    };
+    let mut lines = Lines::new(format, &input.clock_at(0), Some(wanted));
+    // A damaged file has been named by the scan: what comes before the damage was counted, and is enough here.
+    let _ = Chunks::new(open_stream(File::open(path)?)?.1).run(&mut lines);
+    Ok(lines.found)
+}
+
+/// Of some spans of a plain file, in their order. `wanted`: `None` for all messages.
+fn read(input: &Prepared, spans: &[usize], wanted: Option<&HashSet<u64>>) -> io::Result<Vec<Told>> {
+    let (Some(format), Some(path)) = (input.format, input.plain_file()) else { return Ok(Vec::new()) };
+    if wanted.is_some_and(HashSet::is_empty) {
+        return Ok(Vec::new());
+    }
+    let one = |span: &usize| {
+        let mut lines = Lines::new(format, &input.clock_at(*span), wanted);
+        input.spans[*span].read(&File::open(path)?, false, &mut lines)?;
+        Ok(lines.found)
+    };
+    let parts: Vec<Vec<Told>> = spans.par_iter().map(one).collect::<io::Result<_>>()?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// Takes the lines that tell senders, and keeps what is wanted.
 struct Lines<'w> {
     scanner: Scanner,
     reader: Box<dyn Reader + Send>,
-    wanted: &'w HashSet<u64>,
-    /// Message, offset, sender.
-    found: Vec<(u64, u64, Sender)>,
+    wanted: Option<&'w HashSet<u64>>,
+    found: Vec<Told>,
 }
 
 impl<'w> Lines<'w> {
-    fn new(format: &dyn Format, clock: &Clock, wanted: &'w HashSet<u64>) -> Self {
+    fn new(format: &dyn Format, clock: &Clock, wanted: Option<&'w HashSet<u64>>) -> Self {
         let (scanner, reader) = (Scanner::new(format.sender_needles()), format.reader(clock));
         Self { scanner, reader, wanted, found: Vec::new() }
     }
@@ -238,7 +211,7 @@ impl ChunkSink for Lines<'_> {
             reader.line(Line { bytes, offset }, &mut |at, record| {
                 if let Record::Queued { host, queue_id, sender } = record {
                     let message = message(host, queue_id);
-                    if wanted.contains(&message) {
+                    if wanted.is_none_or(|wanted| wanted.contains(&message)) {
                         found.push((message, at, sender_of(domain_of(sender))));
                     }
                 }

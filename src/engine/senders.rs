@@ -101,7 +101,11 @@ impl Recent {
 
     /// Remembers the sender of a message.
     pub fn add(&mut self, message: u64, sender: &[u8]) {
-        let domain = domain_of(sender).unwrap_or_default();
+        self.add_domain(message, domain_of(sender).unwrap_or_default());
+    }
+
+    /// The same, where the sender's domain is known; empty: the null sender.
+    pub fn add_domain(&mut self, message: u64, domain: &[u8]) {
         match self.blocks.back_mut().filter(|block| block.messages.len() < BLOCK) {
             Some(block) => block.add(message, domain),
             None => {

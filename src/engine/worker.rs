@@ -330,7 +330,7 @@ impl<'e> Worker<'e> {
             }));
         };
         // A domain's own fault needs the domain; for the rest it is worth no memory unless it is asked for.
-        let by_sender = !self.context.filter.sender_domain.is_empty();
+        let by_sender = self.filters_senders();
         let concerns_sender = match judged.verdict.signal {
             Signal::Auth => {
                 let is_consumer = judged.platform == Some(Platform::Consumer);
