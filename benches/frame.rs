@@ -1,6 +1,7 @@
 //! A frame of the view on many sources, domains and lines: `cargo bench --bench frame`.
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use eopwatch::aggregate::{Counts, Snapshot};
@@ -18,6 +19,8 @@ mod fake;
 const SOURCES: u64 = 10_000;
 const DOMAINS: u64 = 100_000;
 const LINES: i64 = 10_000;
+/// Of which the slowest hundredth is told.
+const FRAMES: usize = 2000;
 
 fn counts(i: u64) -> Counts {
     let (delivered, blocked) = (i * 7919 % 10_007, i * 31 % 97);
@@ -74,6 +77,29 @@ fn memory() -> Option<f64> {
     Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }
 
+/// Median and 99th of a hundred frames in which every cell changes: another one, which is not timed, is drawn before each.
+fn with_all_cells_changed(
+    terminal: &mut Terminal<TestBackend>,
+    mut draw: impl FnMut(&mut Terminal<TestBackend>),
+) -> [Duration; 2] {
+    let mut times: Vec<_> = (0..FRAMES)
+        .map(|_| {
+            terminal
+                .draw(|frame| {
+                    let area = frame.area();
+                    let cells = frame.buffer_mut();
+                    area.positions().for_each(|at| _ = cells[at].set_char('\u{2592}'));
+                })
+                .expect("drawn");
+            let begin = Instant::now();
+            draw(terminal);
+            begin.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    [FRAMES / 2, FRAMES * 99 / 100].map(|at| times[at])
+}
+
 fn frames(c: &mut Criterion) {
     let before = memory();
     let (mut snapshot, lines) = (many(), lines());
@@ -96,12 +122,13 @@ fn frames(c: &mut Criterion) {
             update(&mut state, Message::Resize(width, height), &snapshot, &lines);
             press(&mut state, keys, &snapshot, &lines);
             let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
-            group.bench_function(format!("{name}-{width}x{height}"), |b| {
-                b.iter(|| {
-                    let scene = Scene::new(black_box(&state), &snapshot, &lines, &fake::advice);
-                    terminal.draw(|frame| _ = draw(frame, &scene)).expect("drawn");
-                });
-            });
+            let show = |terminal: &mut Terminal<TestBackend>| {
+                let scene = Scene::new(black_box(&state), &snapshot, &lines, &fake::advice);
+                terminal.draw(|frame| _ = draw(frame, &scene)).expect("drawn");
+            };
+            group.bench_function(format!("{name}-{width}x{height}"), |b| b.iter(|| show(&mut terminal)));
+            let [median, slow] = with_all_cells_changed(&mut terminal, show);
+            eprintln!("{name}-{width}x{height}, every cell changed: median {median:.2?}, p99 {slow:.2?}");
         }
     }
     // What precedes a frame: a key, or a new snapshot, which sorts the table anew.

@@ -29,8 +29,8 @@ pub struct Ids {
     forest: Vec<u32>,
     /// By verdict of the tables.
     kinds: Vec<Kind>,
-    /// By relay of the tables, whether it has an address.
-    has_address: Vec<bool>,
+    /// By relay of the tables, whether it has an address, and what is known of that.
+    relays: Vec<(bool, RelayForest)>,
     quoted: Vec<Option<IpAddr>>,
     by_identity: HashMap<Identity, u32>,
     by_forest: HashMap<Box<str>, u32>,
@@ -38,7 +38,6 @@ pub struct Ids {
     causes: HashMap<String, u32>,
     /// Senders of messages that were waited for, by their number.
     answers: Vec<u32>,
-    relays: HashMap<u32, RelayForest>,
     /// By domain, the second in which Microsoft first refused mail for it.
     ours_since: HashMap<u32, u32>,
     /// By identity, the address that Microsoft quotes.
@@ -62,11 +61,31 @@ struct Kind {
 }
 
 /// The one forest that the tags of a relay address named so far: valid for attempts after `from`, up to `until`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct RelayForest {
     forest: u32,
     from: u32,
     until: u32,
+}
+
+impl RelayForest {
+    /// No tag named one.
+    const UNKNOWN: Self = Self { forest: 0, from: u32::MAX, until: u32::MAX };
+
+    /// Takes what a tag names.
+    fn learn(&mut self, forest: u32, second: u32) {
+        if *self == Self::UNKNOWN || second < self.from {
+            let until = if forest == self.forest { self.until } else { self.from };
+            *self = Self { forest, from: second, until };
+        } else if forest != self.forest {
+            self.until = self.until.min(second);
+        }
+    }
+
+    /// The forest, 0 if it is not known.
+    fn at(self, second: u32) -> u32 {
+        if second > self.from && second <= self.until { self.forest } else { 0 }
+    }
 }
 
 /// An address that Microsoft quotes for a source.
@@ -107,7 +126,8 @@ impl Ids {
                 })
             }));
         }
-        self.has_address.extend(tables.relays.values()[self.has_address.len()..].iter().map(Option::is_some));
+        let new = &tables.relays.values()[self.relays.len()..];
+        self.relays.extend(new.iter().map(|ip| (ip.is_some(), RelayForest::UNKNOWN)));
         self.quoted.extend_from_slice(&tables.quoted.values()[self.quoted.len()..]);
         for verdict in &tables.verdicts.values()[self.kinds.len()..] {
             let cause = cause_of(&verdict.reply_id);
@@ -150,18 +170,12 @@ impl Ids {
             *refusal;
         let forest = self.forest[place as usize];
         let mut news = false;
-        if forest != 0 && self.has_address[relay as usize] {
-            let known =
-                self.relays.entry(relay).or_insert(RelayForest { forest, from: u32::MAX, until: u32::MAX });
-            let before = (known.from, known.until);
-            if known.forest == forest {
-                known.from = known.from.min(second);
-            } else if second < known.from {
-                *known = RelayForest { forest, from: second, until: known.from };
-            } else {
-                known.until = known.until.min(second);
-            }
-            news |= before != (known.from, known.until);
+        if let (true, known) = &mut self.relays[relay as usize]
+            && forest != 0
+        {
+            let before = *known;
+            known.learn(forest, second);
+            news |= before != *known;
         }
         let kind = self.kinds[verdict as usize];
         let told = !kind.if_domain_does && !matches!(kind.class, Class::Accepted | Class::Connection);
@@ -252,11 +266,7 @@ impl Ids {
         let kind = self.kinds[pass.verdict as usize];
         let forest = match self.forest[place as usize] {
             _ if kind.platform != Platform::Consumer => 0,
-            0 => self
-                .relays
-                .get(&pass.relay)
-                .filter(|known| pass.second > known.from && pass.second <= known.until)
-                .map_or(0, |known| known.forest),
+            0 => self.relays[pass.relay as usize].1.at(pass.second),
             forest => forest,
         };
         Some(Observation {

@@ -26,29 +26,37 @@ impl Other {
 #[derive(Debug, Default)]
 pub struct Others {
     counts: HashMap<(u32, u32), (u64, u64)>,
-    /// Most lines are of the same source and slot as the one before.
-    last: Option<((u32, u32), (u64, u64))>,
+    /// By source, what it tried in its latest slot: most attempts are of the same one as that before.
+    latest: Vec<Latest>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Latest {
+    slot: u32,
+    /// 0: nothing that is not put away.
+    attempts: u64,
+    accepted: u64,
 }
 
 impl Others {
     pub fn add(&mut self, other: Other) {
-        let key = (other.source, other.second / OtherProviders::SLOT as u32);
-        let well = u64::from(other.is_delivered);
-        match &mut self.last {
-            Some((last, (attempts, accepted))) if *last == key => {
-                *attempts += 1;
-                *accepted += well;
-            }
-            _ => {
-                self.put_away();
-                self.last = Some((key, (1, well)));
-            }
+        let Self { counts, latest } = self;
+        let (source, slot) = (other.source as usize, other.second / OtherProviders::SLOT as u32);
+        if latest.len() <= source {
+            latest.resize(source + 1, Latest::default());
         }
+        let latest = &mut latest[source];
+        if latest.slot != slot {
+            put_away(counts, other.source, latest);
+            latest.slot = slot;
+        }
+        latest.attempts += 1;
+        latest.accepted += u64::from(other.is_delivered);
     }
 
     /// Takes over all of `other`, which is empty then.
     pub fn append(&mut self, other: &mut Self) {
-        other.put_away();
+        other.put_all_away();
         for (key, (attempts, accepted)) in std::mem::take(&mut other.counts) {
             let sum = self.counts.entry(key).or_default();
             sum.0 += attempts;
@@ -58,18 +66,25 @@ impl Others {
 
     /// Takes all out: (source, slot, attempts, accepted).
     pub fn take(&mut self) -> impl Iterator<Item = (u32, i64, u64, u64)> + use<> {
-        self.put_away();
+        self.put_all_away();
         let counts = std::mem::replace(&mut self.counts, HashMap::new());
         counts
             .into_iter()
             .map(|((source, slot), (attempts, accepted))| (source, i64::from(slot), attempts, accepted))
     }
 
-    fn put_away(&mut self) {
-        if let Some((key, (attempts, accepted))) = self.last.take() {
-            let sum = self.counts.entry(key).or_default();
-            sum.0 += attempts;
-            sum.1 += accepted;
+    fn put_all_away(&mut self) {
+        for (source, latest) in (0..).zip(&mut self.latest) {
+            put_away(&mut self.counts, source, latest);
         }
+    }
+}
+
+fn put_away(counts: &mut HashMap<(u32, u32), (u64, u64)>, source: u32, latest: &mut Latest) {
+    let Latest { slot, attempts, accepted } = std::mem::take(latest);
+    if attempts > 0 {
+        let sum = counts.entry((source, slot)).or_default();
+        sum.0 += attempts;
+        sum.1 += accepted;
     }
 }

@@ -19,7 +19,7 @@ use memchr::{memchr, memrchr};
 use super::registry::Order;
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, undo_rsyslog};
-use super::wrapped::{Dialect, Out, TextReader};
+use super::wrapped::{Dialect, Out, RECIPIENT, TextReader};
 use super::{Answer, Attempt, Mta, Outcome, Record};
 use crate::text::near_literal;
 
@@ -32,7 +32,7 @@ pub(crate) static OPENSMTPD: Dialect = Dialect {
         from=<n@example.com> to=<d@hotmail.com> rcpt=<-> source=\"203.0.113.41\" \
         relay=\"198.51.100.12 (198.51.100.12)\" delay=1s result=\"TempFail\" stat=\"IO Error: Connection reset by peer\"",
     order: Order::Any,
-    needles: &[b" relay="],
+    needles: &[RECIPIENT],
     sender_needles: &[],
     is_tag: |tag| tag == b"smtpd",
     is_text: |text| fields(text).is_some(),

@@ -9,7 +9,7 @@ use memchr::{memchr, memmem};
 use super::registry::{Order, Relay};
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_with_code};
-use super::wrapped::{Dialect, Out, TextReader};
+use super::wrapped::{Dialect, Out, RECIPIENT, TextReader};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
 use crate::memo::Memo;
 use crate::text::{is_alphanumeric, near};
@@ -24,7 +24,7 @@ pub(crate) static POSTFIX: Dialect = Dialect {
         status=deferred (conversation with live-com.olc.protection.outlook.com[198.51.100.13] timed out while \
         sending MAIL FROM)",
     order: Order::Any,
-    needles: &[b" relay="],
+    needles: &[RECIPIENT],
     sender_needles: &[SENDER],
     is_tag: |tag| memmem::find(tag, b"postfix").is_some(),
     is_text: is_delivery,
@@ -149,10 +149,15 @@ pub(crate) enum PlainText<'a> {
     Queued { queue_id: &'a [u8], sender: &'a [u8] },
 }
 
-/// Looks at a text. What is not in its plainest form is for the whole parser.
+/// Looks at a text. What is not in its plainest form is for the whole parser. `length`: of the queue id in the text before;
+/// mostly it is the same again.
 #[inline]
-pub(crate) fn plain(text: &[u8]) -> Option<PlainText<'_>> {
-    let (queue_id, rest) = queue_id(text)?;
+pub(crate) fn plain<'a>(text: &'a [u8], length: &mut usize) -> Option<PlainText<'a>> {
+    let (queue_id, rest) = match text.split_at_checked(*length) {
+        Some((id, rest)) if rest.first() == Some(&b':') && is_alphanumeric(id) => (id, rest),
+        _ => queue_id(text)?,
+    };
+    *length = queue_id.len();
     let Some(fields) = rest.strip_prefix(DELIVERY) else {
         let (sender, rest) = plain_address(rest.strip_prefix(SENDER)?)?;
         return rest.starts_with(b">, size=").then_some(PlainText::Queued { queue_id, sender });

@@ -19,7 +19,7 @@ use memchr::{memchr, memmem};
 use super::registry::{Order, Seen};
 use super::syslog::Envelope;
 use super::text::{host_name, is_here, octal, parse_ip, quoted_end, starts_with_code};
-use super::wrapped::{Dialect, Out, TextReader};
+use super::wrapped::{Dialect, Out, RECIPIENT, TextReader};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, domain_of};
 use crate::text::near_literal;
 
@@ -32,7 +32,7 @@ pub(crate) static SENDMAIL: Dialect = Dialect {
         mailer=esmtp, pri=138344, relay=live-com.olc.protection.outlook.com. [198.51.100.13], dsn=4.0.0, \
         stat=Deferred: Connection timed out with live-com.olc.protection.outlook.com.",
     order: Order::Any,
-    needles: &[b" relay="],
+    needles: &[RECIPIENT],
     sender_needles: &[SENDER],
     is_tag: |tag| tag.starts_with(b"sendmail") || tag.starts_with(b"sm-"),
     is_text: |text| memmem::find(text, b" mailer=").is_some() && memmem::find(text, b" stat=").is_some(),

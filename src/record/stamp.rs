@@ -107,8 +107,8 @@ impl Minute {
     fn begins(&self, line: &[u8]) -> bool {
         line.len() > self.len + 1
             && match self.len {
-                BSD => line[..BSD] == self.key[..BSD],
-                ISO => line[..ISO] == self.key,
+                BSD => line.first_chunk::<BSD>() == self.key.first_chunk(),
+                ISO => line.first_chunk() == Some(&self.key),
                 _ => false,
             }
     }

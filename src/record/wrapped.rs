@@ -18,6 +18,10 @@ use crate::text::near;
 /// Takes what a reader finds, with the offset of the line that holds the result.
 pub(crate) type Out<'o> = dyn FnMut(u64, Record<'_>) + 'o;
 
+/// Stands in each delivery of all whose lines stand alone, right before the recipient: one search serves a log that mixes
+/// them. Another literal would cost one more pass over all bytes.
+pub(crate) const RECIPIENT: &[u8] = b"to=";
+
 /// What an MTA writes into a syslog.
 pub(crate) struct Dialect {
     pub(crate) mta: Mta,
@@ -270,6 +274,7 @@ impl Format for Wrapped {
                 stamper: Stamper::new(clock),
                 texts,
                 header: 1,
+                queue_id: 1,
             }),
             Wrapper::Journal => Box::new(JournalReader { order: self.order, texts, scratch: Vec::new() }),
         }
@@ -347,6 +352,8 @@ struct SyslogReader {
     texts: Texts,
     /// Bytes from the stamp to the `]` behind the program's number in the line that was plain last: mostly the same again.
     header: usize,
+    /// Likewise, of the queue id.
+    queue_id: usize,
 }
 
 /// Longer ones are read as the lines of others.
@@ -369,7 +376,7 @@ impl Reader for SyslogReader {
                 near(b']', &rest[..rest.len().min(MOST_HEADER)]).map(|at| at + 1).filter(|at| is_end(*at))?;
         }
         let (source, text) = rest.split_at(self.header);
-        Some(match postfix::plain(&text[2..])? {
+        Some(match postfix::plain(&text[2..], &mut self.queue_id)? {
             PlainText::Delivered { queue_id, recipient, relay, reply } => {
                 let (queue_id, recipient) = (Some(queue_id), Some(recipient));
                 Glance::Delivered(Plain { time, queue_id, sender: None, recipient, reply, source, relay })

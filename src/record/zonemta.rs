@@ -15,7 +15,7 @@ use memchr::{memchr, memmem, memrchr};
 use super::registry::Order;
 use super::syslog::Envelope;
 use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end};
-use super::wrapped::Dialect;
+use super::wrapped::{Dialect, RECIPIENT};
 use super::{Answer, Attempt, Mta, Outcome, Record};
 
 const MTA: Mta = Mta("zonemta");
@@ -27,7 +27,7 @@ pub(crate) static ZONEMTA: Dialect = Dialect {
         DEFERRED[network] from=n@example.com to=d@hotmail.com src=203.0.113.51 \
         mx=hotmail-com.olc.protection.outlook.com[198.51.100.12] id=<z1@example.com> (Connection timed out)",
     order: Order::Any,
-    needles: &[b" mx="],
+    needles: &[RECIPIENT],
     sender_needles: &[],
     is_tag: |tag| tag.starts_with(b"zonemta") || tag.starts_with(b"zone-mta"),
     is_text: |text| verdict(text).is_some(),
