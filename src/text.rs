@@ -62,6 +62,66 @@ pub fn near(byte: u8, text: &[u8]) -> Option<usize> {
     rest.iter().position(|other| *other == byte).map(|at| words.len() * 8 + at)
 }
 
+/// All places of a byte that is not 0, one after the other; looked for like [`near`], but a word that holds several is
+/// looked at once.
+#[derive(Clone, Debug)]
+pub struct Places<'a, const BYTE: u8> {
+    /// The text, and what is left of it.
+    words: &'a [[u8; 8]],
+    tail: [u8; 8],
+    word: usize,
+    /// The places in that word that are not behind yet: of each the highest bit is set.
+    marks: u64,
+}
+
+impl<'a, const BYTE: u8> Places<'a, BYTE> {
+    /// From the text's begin on.
+    #[inline]
+    pub fn of(text: &'a [u8]) -> Self {
+        let (words, rest) = text.as_chunks();
+        let mut tail = [0; 8];
+        tail[..rest.len()].copy_from_slice(rest);
+        let mut places = Self { words, tail, word: 0, marks: 0 };
+        places.go_to(0);
+        places
+    }
+
+    /// The next one is the first at or behind `at`.
+    #[inline]
+    pub fn go_to(&mut self, at: usize) {
+        self.word = at / 8;
+        self.marks = self.marks_of(self.word).unwrap_or(0) & (u64::MAX << (at % 8 * 8));
+    }
+
+    #[inline]
+    fn marks_of(&self, word: usize) -> Option<u64> {
+        const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+        let marks = |bytes: [u8; 8]| {
+            let differs = u64::from_le_bytes(bytes) ^ (0x0101_0101_0101_0101 * u64::from(BYTE));
+            !(((differs & LOW) + LOW) | differs | LOW)
+        };
+        match self.words.get(word) {
+            Some(word) => Some(marks(*word)),
+            None => (word == self.words.len()).then(|| marks(self.tail)),
+        }
+    }
+}
+
+impl<const BYTE: u8> Iterator for Places<'_, BYTE> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.marks == 0 {
+            self.word += 1;
+            self.marks = self.marks_of(self.word)?;
+        }
+        let place = self.word * 8 + self.marks.trailing_zeros() as usize / 8;
+        self.marks &= self.marks - 1;
+        Some(place)
+    }
+}
+
 /// Where a literal stands first; likewise.
 #[inline]
 pub fn near_literal(literal: &[u8], text: &[u8]) -> Option<usize> {

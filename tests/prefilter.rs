@@ -211,12 +211,57 @@ fn accounting(has_another: bool) -> String {
     log
 }
 
+/// Message tracking of Exchange, likewise.
+fn tracking(has_another: bool) -> String {
+    const COMMENTS: &str =
+        "#Software: Microsoft Exchange Server\n#Version: 15.02.1748.010\n#Log-type: Message Tracking Log\n";
+    const HEADER: &str = "#Fields: date-time,client-ip,client-hostname,server-ip,server-hostname,connector-id,source,\
+        event-id,internal-message-id,recipient-address,recipient-status,return-path";
+    let mut log = format!("{COMMENTS}{HEADER}\n");
+    for n in 0..3000 {
+        if n == 1500 {
+            let _ = writeln!(log, "{COMMENTS}{HEADER}");
+        }
+        if n == 2000 && has_another {
+            log.push_str("#Fields: date-time,client-ip,server-ip,server-hostname,source,event-id,");
+            log.push_str("recipient-address,recipient-status\n");
+        }
+        let time = format!("2026-05-12T{:02}:{:02}:{:02}.123Z", 8 + n / 1200, n / 20 % 60, n % 20 * 3);
+        let (host, ip) = match n % 3 {
+            0 => ("outlook-com.olc.protection.outlook.com", "52.101.8.1"),
+            1 => ("gmail-smtp-in.l.google.com", "142.250.27.27"),
+            _ => ("contoso.mail.protection.outlook.com", "52.101.40.2"),
+        };
+        let refused = |reply: &str| format!("\"[{{LED={reply}}};{{MSG=}};{{FQDN={host}}};{{IP={ip}}}]\"");
+        let (event, status) = match n % 9 {
+            0 | 4 => ("RECEIVE", String::new()),
+            1 => ("FAIL", refused("550 5.7.1 Unfortunately, messages from [192.0.2.1]\nweren't sent, (S3140)")),
+            2 => (
+                "FAIL",
+                refused("550 5.7.511 Access denied\n2026-05-12T08:00:00.123Z,,,,,a,SMTP,FAIL,\n(\"\"banned\"\")"),
+            ),
+            3 if n % 5 == 0 => ("FAIL", "\"550 cut".to_owned()),
+            _ => ("SENDEXTERNAL", "\"250 2.6.0 queued, really\"".to_owned()),
+        };
+        let source = format!("192.0.2.{}", n % 3);
+        let _ = match has_another && n >= 2000 {
+            true => writeln!(log, "{time},{source},{ip},{host},SMTP,{event},a{n}@outlook.com,{status}"),
+            false => writeln!(
+                log,
+                "{time},{source},EX01,{ip},{host},Internet,SMTP,{event},{n},a{n}@outlook.com,{status},n@example.com"
+            ),
+        };
+    }
+    log
+}
+
 #[test]
 fn a_file_that_begins_with_its_header_is_cut_up() {
     let folder = tempfile::tempdir().expect("a folder");
-    for has_another in [false, true] {
-        let path = folder.path().join("acct.csv");
-        fs::write(&path, accounting(has_another)).expect("written");
+    let logs = [accounting(false), accounting(true), tracking(false), tracking(true)];
+    for (has_another, log) in logs.iter().enumerate() {
+        let path = folder.path().join("log.csv");
+        fs::write(&path, log).expect("written");
         let inputs = [path];
         let slow = summary(&inputs, Prefilter::Off, 8 << 20, 1);
         assert!(slow.contains("\"other_attempts\""));

@@ -373,8 +373,8 @@ fn set_years(
             }
             _ => None,
         };
-        (input.spans, input.first_line) = match cut {
-            Some(Cut { spans, first_line }) => (spans, Some(first_line)),
+        (input.spans, input.opening) = match cut {
+            Some(Cut { spans, opening }) => (spans, Some(opening)),
             None => (spans, None),
         };
     }
@@ -434,15 +434,14 @@ fn set_years(
 struct Cut {
     spans: Vec<FileSpan>,
     /// To be shown to the reader of each span.
-    first_line: Box<[u8]>,
+    opening: Box<[u8]>,
 }
 
-/// Moves the spans of a file to where records begin that need its first line alone. `None` where there are none.
+/// Moves the spans of a file to where records begin that need its opening alone. `None` where there are none.
 fn cut(path: &Path, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Option<Cut>> {
     let file = File::open(path)?;
     let head = read_at(&file, 0, CUT_SEARCH)?;
-    let Some(end) = head.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
-    let first = &head[..end];
+    let Some(opening) = opening(&head) else { return Ok(None) };
     let mut found: Vec<FileSpan> = Vec::new();
     for span in spans {
         let Some(last) = found.last_mut() else {
@@ -450,7 +449,7 @@ fn cut(path: &Path, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Optio
             continue;
         };
         let from = span.start - 1;
-        let start = begins_behind(&read_at(&file, from, CUT_SEARCH)?, |line| format.begins(first, line));
+        let start = begins_behind(&read_at(&file, from, CUT_SEARCH)?, |line| format.begins(opening, line));
         match start.map(|start| from + start as u64).filter(|start| (last.end..span.end).contains(start)) {
             Some(start) => {
                 last.end = start;
@@ -463,7 +462,19 @@ fn cut(path: &Path, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Optio
             return Ok(None);
         }
     }
-    Ok((found.len() > 1).then(|| Cut { spans: found, first_line: first.into() }))
+    Ok((found.len() > 1).then(|| Cut { spans: found, opening: opening.into() }))
+}
+
+/// The comments that a file begins with, else its first line. `None`: what was read of it holds no more.
+fn opening(head: &[u8]) -> Option<&[u8]> {
+    let is_comment = |line: &[u8]| line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).starts_with(b"#");
+    let mut end = memchr::memchr(b'\n', head)?;
+    if is_comment(head) {
+        while is_comment(&head[end + 1..]) {
+            end += 1 + memchr::memchr(b'\n', &head[end + 1..])?;
+        }
+    }
+    Some(&head[..end])
 }
 
 /// Where the first line begins, behind a line's end, that is one of those, as the line before it is: that one ended what

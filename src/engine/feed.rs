@@ -16,7 +16,7 @@ use crate::detect::{self, Detection, Detector, Observation, Onset, OtherProvider
 use crate::microsoft::{Platform, Signal};
 
 use super::ids::{Called, Ids};
-use super::others::Others;
+use super::others::{Other, Others};
 use super::trials::{Pass, Refusal, Trials};
 
 /// Trials of a slice that is taken at once: their observations are five times as large.
@@ -112,9 +112,7 @@ impl Feed {
             kept.refusals.extend_from_slice(&trials.refusals);
         }
         self.waiting.append(trials);
-        for (source, slot, attempts, accepted) in others.take() {
-            self.others.add(Some(self.ids.source_of(source)), slot, attempts, accepted);
-        }
+        count(&mut self.others, &self.ids, others);
     }
 
     /// Trials of whole files came so late that the result is not that of their order.
@@ -286,13 +284,13 @@ impl Feed {
     /// Counts what is another provider's, as far as is known.
     fn count_others(&mut self, passes: &[Pass], refusals: &[Refusal]) {
         let Self { ids, others, .. } = self;
-        let passes = passes.iter().map(|pass| (pass, 1));
-        for (pass, accepted) in passes.chain(refusals.iter().map(|refusal| (&refusal.pass, 0))) {
-            if !ids.is_ours(pass) {
-                let slot = i64::from(pass.second) / OtherProviders::SLOT;
-                others.add(Some(ids.source_of(pass.source)), slot, 1, accepted);
-            }
+        let passes = passes.iter().map(|pass| (pass, true));
+        let all = passes.chain(refusals.iter().map(|refusal| (&refusal.pass, false)));
+        let mut found = Others::default();
+        for (pass, is_delivered) in all.filter(|(pass, _)| !ids.is_ours(pass)) {
+            found.add(Other { source: pass.source, second: pass.second, is_delivered });
         }
+        count(others, ids, &mut found);
     }
 
     /// Notes whom refusals blame; true if that is news.
@@ -359,6 +357,13 @@ impl Feed {
         let all = self.ids.by_source(own.iter().map(|o| Observation { sender_domain: 0, ..*o }));
         let mut of_sources = all.into_iter().chain(blames);
         of_sources.find_map(|mut own| detect::explain(&mut own, &names, settings, end, &onset.id))
+    }
+}
+
+/// Counts attempts at other providers, all of them.
+fn count(others: &mut OtherProviders, ids: &Ids, found: &mut Others) {
+    for (source, slot, attempts, accepted) in found.take() {
+        others.add(Some(ids.source_of(source)), slot, attempts, accepted);
     }
 }
 

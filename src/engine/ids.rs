@@ -38,8 +38,8 @@ pub struct Ids {
     causes: HashMap<String, u32>,
     /// Senders of messages that were waited for, by their number.
     answers: Vec<u32>,
-    /// By domain, the second in which Microsoft first refused mail for it.
-    ours_since: HashMap<u32, u32>,
+    /// By domain, the second in which Microsoft first refused mail for it; the greatest where it has not.
+    ours_since: Vec<u32>,
     /// By identity, the address that Microsoft quotes.
     seen_as: HashMap<u32, SeenAs>,
 }
@@ -110,6 +110,7 @@ impl Ids {
         };
         new(&mut self.domains, tables.domains.values());
         new(&mut self.senders, tables.senders.values());
+        self.ours_since.resize(self.domains.len(), u32::MAX);
         for key in &tables.sources.values()[self.source.len()..] {
             let identities = &mut self.identities;
             self.source.push(*self.by_identity.entry(key.identity()).or_insert_with_key(|identity| {
@@ -180,7 +181,7 @@ impl Ids {
         let kind = self.kinds[verdict as usize];
         let told = !kind.if_domain_does && !matches!(kind.class, Class::Accepted | Class::Connection);
         if told && domain != 0 {
-            let since = self.ours_since.entry(domain).or_insert(u32::MAX);
+            let since = &mut self.ours_since[domain as usize];
             news |= second < *since;
             *since = second.min(*since);
         }
@@ -254,9 +255,8 @@ impl Ids {
 
     /// Whether an attempt is Microsoft's, as far as is known.
     pub fn is_ours(&self, pass: &Pass) -> bool {
-        let ours_since = || self.ours_since.get(&pass.domain);
-        !self.kinds[pass.verdict as usize].if_domain_does
-            || ours_since().is_some_and(|since| pass.second >= *since)
+        let since = || self.ours_since[pass.domain as usize];
+        !self.kinds[pass.verdict as usize].if_domain_does || (since() < u32::MAX && pass.second >= since())
     }
 
     fn observation(&self, pass: &Pass, place: u32) -> Option<Observation> {

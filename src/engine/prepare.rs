@@ -40,8 +40,8 @@ pub struct Prepared {
     /// By span, the first second in it; the least where it is not known.
     pub starts: Vec<i64>,
     pub spans: Vec<FileSpan>,
-    /// Where lines do not stand alone, but the spans do once a reader was shown this.
-    pub first_line: Option<Box<[u8]>>,
+    /// Where lines do not stand alone, but the spans do once a reader was shown how the file opens.
+    pub opening: Option<Box<[u8]>>,
     pub size: u64,
 }
 
@@ -209,7 +209,7 @@ fn open(input: &Discovered, options: &Options, spools: &mut Vec<TempPath>) -> io
         span_years: Vec::new(),
         starts: Vec::new(),
         spans: Vec::new(),
-        first_line: None,
+        opening: None,
         size,
     };
     if let Some(format) = format {

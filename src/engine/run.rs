@@ -304,7 +304,7 @@ impl Run {
             }
             // It may turn out that it must not be: then all is read again.
             let may_cut = self.can_begin_anew && !self.in_order.load(Ordering::Acquire);
-            let is_cut = input.first_line.is_some() && may_cut;
+            let is_cut = input.opening.is_some() && may_cut;
             let parallel = is_cut || input.format.is_some_and(|f| f.order() == Order::Any);
             if parallel && input.plain_file().is_some() {
                 pieces.extend((0..input.spans.len()).map(|span| Piece { input: index, span: Some(span) }));
@@ -555,8 +555,8 @@ impl Run {
             (Location::File(path), Some(span)) => {
                 let file = File::open(path)?;
                 let span = input.spans[span];
-                if let Some(line) = input.first_line.as_deref().filter(|_| span.start > 0) {
-                    task.first_line(line);
+                if let Some(opening) = input.opening.as_deref().filter(|_| span.start > 0) {
+                    task.open(opening);
                 }
                 if let Some((end, line)) = span.line_before(&file)? {
                     task.line_before(end, &line);

@@ -67,9 +67,11 @@ impl<'w, 'e> Task<'w, 'e> {
         self.worker.look_back.is_some()
     }
 
-    /// Shows the reader of a part the first line of the file.
-    pub fn first_line(&mut self, bytes: &[u8]) {
-        self.reader.line(Line { bytes, offset: 0 }, &mut |_, _| {});
+    /// Shows the reader of a part how the file opens.
+    pub fn open(&mut self, opening: &[u8]) {
+        for bytes in opening.split(|byte| *byte == b'\n') {
+            self.reader.line(Line { bytes, offset: 0 }, &mut |_, _| {});
+        }
     }
 
     /// Tells the line right before `offset`.

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
+use crate::text::Places;
+
 /// A record that is longer than this is none.
 const LONGEST: usize = 64 * 1024;
 
@@ -22,65 +24,19 @@ pub(crate) struct Fields<'a> {
     line: &'a [u8],
     /// Where the next field begins; behind the end: there is none.
     at: usize,
-    /// The line, and what is left of it.
-    words: &'a [[u8; 8]],
-    tail: [u8; 8],
-    /// The commas of a word, those that are not behind yet: of each the highest bit is set.
-    word: usize,
-    commas: u64,
-}
-
-/// The commas of eight bytes.
-#[inline]
-fn commas(bytes: [u8; 8]) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    const COMMAS: u64 = 0x0101_0101_0101_0101 * b',' as u64;
-    let differs = u64::from_le_bytes(bytes) ^ COMMAS;
-    !(((differs & LOW) + LOW) | differs | LOW)
+    commas: Places<'a, b','>,
 }
 
 impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn of(line: &'a [u8]) -> Self {
-        let (words, rest) = line.as_chunks();
-        let mut tail = [0; 8];
-        tail[..rest.len()].copy_from_slice(rest);
-        let mut fields = Self { line, at: 0, words, tail, word: 0, commas: 0 };
-        fields.go_to(0);
-        fields
-    }
-
-    #[inline]
-    fn commas_of(&self, word: usize) -> Option<u64> {
-        match self.words.get(word) {
-            Some(word) => Some(commas(*word)),
-            None => (word == self.words.len()).then(|| commas(self.tail)),
-        }
+        Self { line, at: 0, commas: Places::of(line) }
     }
 
     /// Whether the quotes of all fields that are left close.
     pub(crate) fn close(mut self) -> bool {
         let quoted = self.line.get(self.at..).is_some_and(|rest| memchr(b'"', rest).is_some());
         !quoted || self.all(|field| !field.open)
-    }
-
-    #[inline]
-    fn go_to(&mut self, at: usize) {
-        self.at = at;
-        self.word = at / 8;
-        self.commas = self.commas_of(self.word).unwrap_or(0) & (u64::MAX << (at % 8 * 8));
-    }
-
-    /// The first comma at or behind `at`.
-    #[inline(always)]
-    fn comma(&mut self) -> Option<usize> {
-        while self.commas == 0 {
-            self.word += 1;
-            self.commas = self.commas_of(self.word)?;
-        }
-        let comma = self.word * 8 + self.commas.trailing_zeros() as usize / 8;
-        self.commas &= self.commas - 1;
-        Some(comma)
     }
 
     /// A field that begins with a quote.
@@ -99,8 +55,8 @@ impl<'a> Fields<'a> {
                 continue;
             }
             // What some writers leave behind the closing quote is no part of it.
-            self.go_to(self.at + at);
-            self.at = self.comma().map_or(usize::MAX, |comma| comma + 1);
+            self.commas.go_to(self.at + at);
+            self.at = self.commas.next().map_or(usize::MAX, |comma| comma + 1);
             return Field { text: &rest[1..at], doubled, open: false };
         }
     }
@@ -117,7 +73,7 @@ impl<'a> Iterator for Fields<'a> {
             _ => {}
         }
         let from = self.at;
-        let comma = self.comma();
+        let comma = self.commas.next();
         self.at = comma.map_or(usize::MAX, |comma| comma + 1);
         Some(Field { text: &self.line[from..comma.unwrap_or(self.line.len())], doubled: false, open: false })
     }

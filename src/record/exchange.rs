@@ -19,7 +19,7 @@
 //!
 //! A `DEFER` without a reply only waits: what was refused stands in the protocol log.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use self::session::{Sessions, Settled};
 use super::csv::{Field, Fields, Row, Rows, unquote};
@@ -27,6 +27,7 @@ use super::registry::{Format, Line, Order, Reader, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record, Time, syslog};
+use crate::text::near_literal;
 
 mod session;
 
@@ -155,8 +156,15 @@ impl Format for Exchange {
         if own * 2 <= lines { 0.0 } else { own as f32 / lines as f32 }
     }
 
+    /// The header must be seen, sessions go on over lines, and so may quotes.
     fn order(&self) -> Order {
         Order::Sequential
+    }
+
+    /// Of message tracking.
+    fn begins(&self, opening: &[u8], line: &[u8]) -> bool {
+        let header = opening.split(|byte| *byte == b'\n').filter_map(|line| Header::of_comment(clean(line))).last();
+        header.is_some_and(|header| header.begins_tracking(clean(line)))
     }
 
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
@@ -166,6 +174,7 @@ impl Format for Exchange {
             tracking: Header::read(TRACKING).unwrap_or_default(),
             named: None,
             receives: false,
+            is_lost: false,
             told_assumed: false,
             told_waits: false,
             rows: Rows::default(),
@@ -216,7 +225,7 @@ fn kind_of_row(line: &[u8]) -> Option<Kind> {
 }
 
 /// Which field holds what.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Header {
     /// By index of the field.
     roles: Vec<Option<Column>>,
@@ -242,6 +251,22 @@ impl Header {
         Self::read(line.strip_prefix(b"#Fields:")?.trim_ascii())
     }
 
+    /// Whether a record of message tracking in this order begins with the line. What goes on in a quoted field and looks the
+    /// same has one quote more.
+    fn begins_tracking(&self, line: &[u8]) -> bool {
+        if self.kind() != Some(Kind::Tracking) || memchr_iter(b'"', line).count() % 2 == 1 {
+            return false;
+        }
+        let is_word = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_uppercase);
+        let mut words = 0;
+        for (role, field) in self.roles.iter().zip(Fields::of(line)) {
+            if matches!(role, Some(Column::Source | Column::EventId)) {
+                words += usize::from(is_word(field.text));
+            }
+        }
+        words == 2 && begins(line).is_some()
+    }
+
     fn kind(&self) -> Option<Kind> {
         let has = |column| self.roles.contains(&Some(column));
         if !has(Column::DateTime) {
@@ -265,6 +290,8 @@ struct ExchangeReader {
     named: Option<Kind>,
     /// Whether the stretch is a log of receptions.
     receives: bool,
+    /// Whether another header came later, or another log.
+    is_lost: bool,
     /// Whether it was said that no header came, and that reasons are missing.
     told_assumed: bool,
     told_waits: bool,
@@ -280,6 +307,10 @@ impl Reader for ExchangeReader {
         let mut rows = std::mem::take(&mut self.rows);
         rows.line(row, line.offset, begins, |row| self.read(&row, out));
         self.rows = rows;
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     fn finish(&mut self, out: &mut dyn FnMut(u64, Record<'_>)) {
@@ -317,15 +348,17 @@ impl ExchangeReader {
         for (role, field) in roles.iter().zip(Fields::of(row.bytes)) {
             count += 1;
             open |= field.open;
-            if let Some(role) = role {
-                fields[*role as usize] = Some(field);
+            let Some(role) = *role else { continue };
+            fields[role as usize] = Some(field);
+            // Most rows are of other events.
+            let is_none = kind == Kind::Tracking && role == Column::EventId && outcome(field.text).is_none();
+            if is_none {
+                return;
             }
         }
         let fewer = count < roles.len();
         let raw = |column: Column| fields[column as usize].map_or(&[][..], |field| field.text);
-        if kind == Kind::Tracking
-            && (raw(Column::Source) != b"SMTP" || outcome(raw(Column::EventId)).is_none())
-        {
+        if kind == Kind::Tracking && (raw(Column::Source) != b"SMTP" || raw(Column::EventId).is_empty()) {
             return;
         }
         if open || fewer {
@@ -365,17 +398,22 @@ impl ExchangeReader {
     fn comment(&mut self, row: &Row<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
         let line = row.bytes.to_ascii_lowercase();
         if let Some(kind) = line.strip_prefix(b"#log-type:") {
-            self.receives = memmem::find(kind, b"receive").is_some();
+            let receives = memmem::find(kind, b"receive").is_some();
+            self.is_lost |= self.named.is_some() && receives != self.receives;
+            self.receives = receives;
             if self.receives {
                 out(row.offset, Record::Note(RECEIVES));
             }
         } else if let Some(header) = Header::of_comment(row.bytes) {
-            self.named = header.kind();
-            match self.named {
-                Some(Kind::Protocol) => self.protocol = header,
-                Some(Kind::Tracking) => self.tracking = header,
-                None => {}
-            }
+            let named = header.kind();
+            let known = match named {
+                Some(Kind::Protocol) => &mut self.protocol,
+                Some(Kind::Tracking) => &mut self.tracking,
+                None => return,
+            };
+            self.is_lost |= self.named.is_some() && (self.named != named || *known != header);
+            *known = header;
+            self.named = named;
         }
     }
 
@@ -570,7 +608,7 @@ fn is_key(text: &[u8]) -> bool {
 /// What the remote server said, or what Exchange did.
 fn reply(text: &[u8]) -> Option<&[u8]> {
     let text = text.trim_ascii();
-    let Some(at) = memmem::find(text, PASSED_ON) else { return starts_with_code(text).then_some(text) };
+    let Some(at) = near_literal(PASSED_ON, text) else { return starts_with_code(text).then_some(text) };
     let inner = &text[at + PASSED_ON.len()..];
     let end = memmem::find(inner, b"\" Attempted failover")
         .or_else(|| memmem::find(inner, b"\". Attempted failover"))

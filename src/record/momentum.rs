@@ -17,13 +17,16 @@
 //! | 5, 6 and 7, 8 | local part and domain of recipient and sender |
 //! | 10, 14, the rest | binding, address of the remote server, reply |
 
+use std::net::IpAddr;
+
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::registry::{Format, Line, Order, Reader, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{is_here, parse_ip, starts_with_code};
-use super::{Answer, Attempt, Mta, Outcome, Record, syslog};
-use crate::text::near;
+use super::{Answer, Attempt, Mta, Outcome, Record, Time, syslog};
+use crate::memo::Memo;
+use crate::text::{Places, near};
 
 const MTA: Mta = Mta("momentum");
 
@@ -86,15 +89,25 @@ impl Format for Momentum {
     }
 
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
-        Box::new(MomentumReader { stamper: Stamper::new(clock), scratch: Vec::new() })
+        Box::new(MomentumReader {
+            stamper: Stamper::new(clock),
+            last: None,
+            relays: Memo::default(),
+            scratch: Vec::new(),
+        })
     }
 
     fn naive_stamp(&self, line: &[u8]) -> Option<Naive> {
         let line = syslog::trim(line);
-        let (naive, end) =
-            line.first().filter(|byte| byte.is_ascii_digit()).and_then(|_| stamp::parse(line))?;
-        (line.get(end) == Some(&b'@')).then_some(naive)
+        whole_stamp(&line[..near(b'@', line)?])
     }
+}
+
+/// A field that is a stamp.
+fn whole_stamp(field: &[u8]) -> Option<Naive> {
+    let (naive, end) =
+        field.first().filter(|byte| byte.is_ascii_digit()).and_then(|_| stamp::parse(field))?;
+    (end == field.len()).then_some(naive)
 }
 
 /// Ten digits, then identifiers up to a field of one or two letters.
@@ -109,6 +122,10 @@ fn looks_like_line(line: &[u8]) -> bool {
 
 struct MomentumReader {
     stamper: Stamper,
+    /// The last stamp of whole seconds.
+    last: Option<([u8; 10], Time)>,
+    /// What the addresses are: a few take most of the mail.
+    relays: Memo<Option<IpAddr>, 5>,
     scratch: Vec<u8>,
 }
 
@@ -121,28 +138,29 @@ impl Reader for MomentumReader {
     }
 }
 
-/// Where fields begin; the one behind the last goes to the end of the line.
+/// Where fields begin, as far as the line was split; the one behind the last goes to the end of the line.
 struct Fields<'a> {
     line: &'a [u8],
+    marks: Places<'a, b'@'>,
     starts: [usize; MOST + 1],
+    count: usize,
 }
 
 impl<'a> Fields<'a> {
-    /// The first `count` fields and the rest; `None` where there are fewer.
-    fn split(line: &'a [u8], count: usize) -> Option<Self> {
-        let mut starts = [0; MOST + 1];
-        let mut from = 0;
-        for start in starts.iter_mut().take(count + 1).skip(1) {
-            loop {
-                let at = from + near(b'@', &line[from..])?;
-                from = at + 1;
-                if at == 0 || line[at - 1] != b'\\' {
-                    break;
-                }
-            }
-            *start = from;
+    fn of(line: &'a [u8]) -> Self {
+        Self { line, marks: Places::of(line), starts: [0; MOST + 1], count: 0 }
+    }
+
+    /// Splits the first `count` fields from the rest; `None` where there are fewer.
+    #[inline]
+    fn split(&mut self, count: usize) -> Option<()> {
+        while self.count < count {
+            let line = self.line;
+            let mark = self.marks.find(|at| *at == 0 || line[at - 1] != b'\\')?;
+            self.count += 1;
+            self.starts[self.count] = mark + 1;
         }
-        Some(Self { line, starts })
+        Some(())
     }
 
     fn get(&self, index: usize) -> &'a [u8] {
@@ -156,33 +174,49 @@ impl<'a> Fields<'a> {
 }
 
 impl MomentumReader {
+    /// Many lines are of the second of the one before.
+    fn time(&mut self, stamp: &[u8]) -> Option<Time> {
+        let seconds = <&[u8; 10]>::try_from(stamp).ok();
+        if let (Some(stamp), Some((last, time))) = (seconds, &self.last)
+            && stamp == last
+        {
+            return Some(*time);
+        }
+        let time = self.stamper.time(&whole_stamp(stamp)?);
+        self.last = seconds.map(|stamp| (*stamp, time));
+        Some(time)
+    }
+
     fn read<'a>(&'a mut self, line: &'a [u8]) -> Record<'a> {
-        let Some(head) = Fields::split(line, 5) else { return Record::Irrelevant };
-        let (outcome, in_main_log) = match head.get(4) {
+        let mut fields = Fields::of(line);
+        if fields.split(5).is_none() {
+            return Record::Irrelevant;
+        }
+        let kind = fields.get(4);
+        let (outcome, in_main_log) = match kind {
             b"D" => (Outcome::Delivered, 11),
             b"T" => (Outcome::Deferred, 13),
             b"P" | b"B" => (Outcome::Bounced, 13),
             _ => return Record::Irrelevant,
         };
-        let Some(naive) = MOMENTUM.naive_stamp(line) else { return Record::Irrelevant };
+        let Some(time) = self.time(fields.get(0)) else { return Record::Irrelevant };
         // Behind the domain of a `T` a number follows, behind the local part a domain.
-        let has_address = || {
-            let after = Fields::split(line, 7).map_or(&[][..], |fields| fields.get(6));
+        let mut has_address = || {
+            let after = fields.split(7).map_or(&[][..], |()| fields.get(6));
             outcome == Outcome::Deferred && !after.iter().all(u8::is_ascii_digit)
         };
-        let retold = head.get(4) == b"B" || has_address();
+        let retold = kind == b"B" || has_address();
         let count = if retold { 15 } else { in_main_log };
-        let Some(fields) = Fields::split(line, count) else {
+        if fields.split(count).is_none() {
             return Record::Malformed { why: "a delivery with too few fields" };
-        };
-        let time = self.stamper.time(&naive);
+        }
         let rest = &line[fields.starts[count]..];
         let (relay, binding) = match (outcome, retold) {
-            (Outcome::Delivered, _) => (&rest[..memchr(b'@', rest).unwrap_or(rest.len())], fields.get(8)),
+            (Outcome::Delivered, _) => (&rest[..near(b'@', rest).unwrap_or(rest.len())], fields.get(8)),
             (_, true) => (fields.get(14), fields.get(10)),
             (_, false) => (fields.get(12), fields.get(8)),
         };
-        let relay_ip = parse_ip(relay).filter(|ip| !ip.is_unspecified());
+        let relay_ip = self.relays.get(relay, || parse_ip(relay)).filter(|ip| !ip.is_unspecified());
         if relay_ip.is_some_and(is_here) {
             return Record::Irrelevant;
         }
@@ -231,7 +265,7 @@ impl MomentumReader {
 
 /// An address as it is meant: in place, or (`None`) at the end of `scratch`.
 fn unescape<'a>(text: &'a [u8], scratch: &mut Vec<u8>) -> Option<&'a [u8]> {
-    if memchr(b'\\', text).is_none() {
+    if near(b'\\', text).is_none() {
         return Some(text);
     }
     let mut bytes = text.iter().peekable();

@@ -78,8 +78,8 @@ impl Format for PowerMta {
         Order::Sequential
     }
 
-    fn begins(&self, first: &[u8], line: &[u8]) -> bool {
-        Header::read(clean(first)).is_some_and(|header| header.begins(clean(line)))
+    fn begins(&self, opening: &[u8], line: &[u8]) -> bool {
+        Header::read(clean(opening)).is_some_and(|header| header.begins(clean(line)))
     }
 
     fn retells(&self) -> bool {

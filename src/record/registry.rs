@@ -47,10 +47,10 @@ pub trait Format: Sync {
     }
     /// Whether the file may be cut up.
     fn order(&self) -> Order;
-    /// Where lines do not stand alone: whether a record begins with `line`, whatever came before, in a file whose first
-    /// line is `first`. There the file may be cut up, if each reader is shown that first line first.
-    fn begins(&self, first: &[u8], line: &[u8]) -> bool {
-        let _ = (first, line);
+    /// Where lines do not stand alone: whether a record begins with `line`, whatever came before, in a file that opens with
+    /// these comments, or this first line. There the file may be cut up, if each reader is shown the opening first.
+    fn begins(&self, opening: &[u8], line: &[u8]) -> bool {
+        let _ = (opening, line);
         false
     }
     /// A reader for one input, or one stretch of it.
