@@ -235,10 +235,14 @@ fn tracking(has_another: bool) -> String {
         let refused = |reply: &str| format!("\"[{{LED={reply}}};{{MSG=}};{{FQDN={host}}};{{IP={ip}}}]\"");
         let (event, status) = match n % 9 {
             0 | 4 => ("RECEIVE", String::new()),
-            1 => ("FAIL", refused("550 5.7.1 Unfortunately, messages from [192.0.2.1]\nweren't sent, (S3140)")),
+            1 => {
+                ("FAIL", refused("550 5.7.1 Unfortunately, messages from [192.0.2.1]\nweren't sent, (S3140)"))
+            }
             2 => (
                 "FAIL",
-                refused("550 5.7.511 Access denied\n2026-05-12T08:00:00.123Z,,,,,a,SMTP,FAIL,\n(\"\"banned\"\")"),
+                refused(
+                    "550 5.7.511 Access denied\n2026-05-12T08:00:00.123Z,,,,,a,SMTP,FAIL,\n(\"\"banned\"\")",
+                ),
             ),
             3 if n % 5 == 0 => ("FAIL", "\"550 cut".to_owned()),
             _ => ("SENDEXTERNAL", "\"250 2.6.0 queued, really\"".to_owned()),

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 
 use super::numbers::Numbers;
 use crate::attribute::SourceEvidence;
+use crate::memo::Memo;
 use crate::microsoft::{Class, Platform, Signal};
 use crate::record::{Enhanced, Outcome};
 
@@ -187,21 +188,27 @@ impl Names {
 /// More names than this are forgotten all at once: the shared table knows them.
 const MOST_CACHED: usize = 1 << 16;
 
-/// A thread's own memory of ids by the bytes that lead to them.
+/// A thread's own memory of ids by the bytes that lead to them: of about `USUAL` at hand, of the others in a table.
 #[derive(Debug, Default)]
-pub struct Cache(HashMap<Box<[u8]>, u32, RandomState>);
+pub struct Cache<const USUAL: usize = 256> {
+    usual: Memo<u32, 6, USUAL>,
+    all: HashMap<Box<[u8]>, u32, RandomState>,
+}
 
-impl Cache {
+impl<const USUAL: usize> Cache<USUAL> {
     /// The id for these bytes; `make` asks the shared table where this thread has not met them.
     pub fn id(&mut self, bytes: &[u8], make: impl FnOnce() -> u32) -> u32 {
-        if let Some(id) = self.0.get(bytes) {
-            return *id;
-        }
-        let id = make();
-        if self.0.len() >= MOST_CACHED {
-            self.0.clear();
-        }
-        self.0.insert(bytes.into(), id);
-        id
+        let Self { usual, all } = self;
+        usual.get(bytes, || {
+            if let Some(id) = all.get(bytes) {
+                return *id;
+            }
+            let id = make();
+            if all.len() >= MOST_CACHED {
+                all.clear();
+            }
+            all.insert(bytes.into(), id);
+            id
+        })
     }
 }

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use crate::aggregate::{Belongs, Cache, Names, Place, SourceKey, VerdictKey};
 use crate::attribute::{self, SourceMap};
-use crate::memo::Memo;
 use crate::microsoft::{self, Class, Platform};
 use crate::record::{Attempt, Origin, Outcome};
 use crate::text::{escape_controls, lower};
@@ -18,9 +17,7 @@ pub struct Interner<'e> {
     /// The many hosts of a datacenter are told apart.
     by_host: bool,
     sources: Cache,
-    /// A few domains take most of the mail.
-    usual_domains: Memo<u32, 4, 1024>,
-    domains: Cache,
+    domains: Cache<1024>,
     senders: Cache,
     waiting: Cache,
     relays: Cache,
@@ -38,7 +35,6 @@ impl<'e> Interner<'e> {
             map,
             by_host,
             sources: Cache::default(),
-            usual_domains: Memo::default(),
             domains: Cache::default(),
             senders: Cache::default(),
             waiting: Cache::default(),
@@ -61,9 +57,7 @@ impl<'e> Interner<'e> {
 
     pub fn domain_id(&mut self, domain: Option<&[u8]>) -> u32 {
         let Some(domain) = domain else { return 0 };
-        let Self { names, usual_domains, domains, .. } = self;
-        let make = || names.lock().domains.id(Some(lower_text(domain)));
-        usual_domains.get(domain, || domains.id(domain, make))
+        self.domains.id(domain, || self.names.lock().domains.id(Some(lower_text(domain))))
     }
 
     pub fn sender_id(&mut self, domain: Option<&[u8]>) -> u32 {

@@ -224,7 +224,7 @@ pub fn is_consumer_domain(domain: &[u8]) -> bool {
     if file.consumer_domains.iter().any(|known| domain.eq_ignore_ascii_case(known.as_bytes())) {
         return true;
     }
-    let Some(dot) = memchr::memchr(b'.', domain) else { return false };
+    let Some(dot) = near(b'.', domain) else { return false };
     let (name, country) = (&domain[..dot], &domain[dot + 1..]);
     file.consumer_names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) && is_country(country)
 }

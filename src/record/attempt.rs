@@ -177,7 +177,7 @@ impl<'a> Attempt<'a> {
 /// What follows the last `@`; `None` without one or with nothing behind it. Event exports may have the address as a
 /// header had it, `Name <address>`.
 pub fn domain_of(address: &[u8]) -> Option<&[u8]> {
-    let at = address.iter().rposition(|byte| *byte == b'@')?;
+    let at = memchr::memrchr(b'@', address)?;
     let domain = &address[at + 1..];
     let domain = domain.strip_suffix(b">").unwrap_or(domain);
     (!domain.is_empty()).then_some(domain)

@@ -163,8 +163,9 @@ impl Format for Exchange {
 
     /// Of message tracking.
     fn begins(&self, opening: &[u8], line: &[u8]) -> bool {
-        let header = opening.split(|byte| *byte == b'\n').filter_map(|line| Header::of_comment(clean(line))).last();
-        header.is_some_and(|header| header.begins_tracking(clean(line)))
+        let mut headers =
+            opening.split(|byte| *byte == b'\n').filter_map(|line| Header::of_comment(clean(line)));
+        headers.next_back().is_some_and(|header| header.begins_tracking(clean(line)))
     }
 
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
