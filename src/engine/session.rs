@@ -220,7 +220,7 @@ impl Shared {
                 version += 1;
                 snapshot.version = version;
                 self.snapshot.store(Arc::new(snapshot));
-                due = Instant::now() + begun.elapsed() * 4;
+                due = Instant::now() + begun.elapsed() * 9;
             }
             self.lister.look_at_files(run);
             self.finished.store(ended, Ordering::Release);

@@ -153,7 +153,7 @@ impl Default for ViewOptions {
 const FRAME: Duration = Duration::from_millis(33);
 /// How often new data is looked for: while the screen lacks lines, while much is expected, while following, and else.
 const SOON: Duration = Duration::from_millis(8);
-const BUSY: Duration = Duration::from_millis(50);
+const BUSY: Duration = Duration::from_millis(16);
 const LIVE: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_millis(300);
 /// What is added to a wait: crossterm cuts it to whole milliseconds, and polls without a pause for what it has cut off.
