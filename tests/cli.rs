@@ -54,6 +54,23 @@ fn without_places(mut value: Value) -> Value {
 }
 
 #[test]
+fn a_pipe_whose_header_changes_is_read_to_its_end() {
+    let row =
+        |time: &str, rest: &str| format!("d,2026-05-12 {time}+0000,n@example.com,a@outlook.com,{rest}\n");
+    let relay = "outlook-com.olc.protection.outlook.com (52.101.8.1)";
+    let log = [
+        "type,timeLogged,orig,rcpt,dsnDiag,dsnMta\n".to_owned(),
+        row("08:00:00", &format!("smtp;250 2.6.0 queued,{relay}")),
+        "type,timeLogged,orig,rcpt,vmta,dsnMta,dsnDiag\n".to_owned(),
+        row("08:00:01", &format!("vmta-1,{relay},smtp;250 2.6.0 queued")),
+    ];
+    let found: Value =
+        serde_json::from_slice(&piped(&["summary", "--format", "json", "-"], log.concat().as_bytes()))
+            .expect("JSON");
+    assert_eq!((&found["totals"]["delivered"], &found["totals"]["lines"]), (&2.into(), &4.into()));
+}
+
+#[test]
 fn the_same_bytes_whatever_the_number_of_threads() {
     let folder = tempfile::tempdir().expect("a folder");
     // Larger than several spans, so that threads really share it.

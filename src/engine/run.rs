@@ -221,7 +221,8 @@ impl Run {
 
     /// Whether an input was cut up that has to be read in order; if so, forgets what was counted.
     fn is_lost(&self) -> bool {
-        let is_lost = self.lock().inputs.iter().any(|input| input.is_lost);
+        let was_cut = self.inputs.iter().map(|input| input.opening.is_some());
+        let is_lost = self.lock().inputs.iter().zip(was_cut).any(|(stats, was_cut)| stats.is_lost && was_cut);
         if !is_lost || self.stopped() || self.in_order.swap(true, Ordering::AcqRel) {
             return false;
         }

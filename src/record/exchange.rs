@@ -352,8 +352,7 @@ impl ExchangeReader {
             let Some(role) = *role else { continue };
             fields[role as usize] = Some(field);
             // Most rows are of other events.
-            let is_none = kind == Kind::Tracking && role == Column::EventId && outcome(field.text).is_none();
-            if is_none {
+            if kind == Kind::Tracking && role == Column::EventId && outcome(field.text).is_none() {
                 return;
             }
         }
