@@ -45,6 +45,17 @@ fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// The lines of a text, each without its `\n`. What follows the last one is a line too, if an empty one.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr(b'\n', text);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
+}
+
 /// Where a byte stands first, a few bytes on: to start one of the vector searches costs more than that takes.
 #[inline]
 pub fn near(byte: u8, text: &[u8]) -> Option<usize> {
@@ -200,6 +211,13 @@ mod tests {
         assert_eq!(mask("no address, @x"), "no address, @x");
         assert_eq!(mask("to=<\"jo doe\"@a.org> \"@b"), "to=<*@a.org> \"@b");
         assert_eq!(mask(r#"{"a ": "@b", "c": "\"d e\"@f"}"#), r#"{"a ": "@b", "c": "*@f"}"#);
+    }
+
+    #[test]
+    fn lines_are_what_stands_between_their_ends() {
+        for text in ["", "\n", "a", "a\n", "\n\na\r\n\nb"] {
+            assert!(lines(text.as_bytes()).eq(text.split('\n').map(str::as_bytes)), "{text:?}");
+        }
     }
 
     #[test]

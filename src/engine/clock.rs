@@ -14,6 +14,7 @@ use crate::aggregate::Warning;
 use crate::record::stamp::{SILENCE, civil_from_days, parse};
 use crate::record::{Clock, Format, Naive, Order, Stamper, Zone};
 use crate::source::{Chunk, ChunkSink, Chunks, FileSpan, Location, open_stream, spans};
+use crate::text::lines;
 
 use super::options::Options;
 use super::prepare::{HEAD, Prepared};
@@ -48,7 +49,7 @@ impl Evidence {
 
     /// Reads what is needed of both ends.
     pub fn gather(&mut self, format: &'static dyn Format, head: &[u8], input: &Prepared) -> io::Result<()> {
-        let mut stamps = head.split(|b| *b == b'\n').filter_map(|line| format.naive_stamp(line));
+        let mut stamps = lines(head).filter_map(|line| format.naive_stamp(line));
         let first = stamps.next();
         // Where stamps are mixed, those that leave something out are what needs a clock.
         self.first = stamps
@@ -517,7 +518,7 @@ fn years_in(input: &Prepared, asked: bool) -> Option<(i64, Naive)> {
     }
     impl ChunkSink for Steps {
         fn chunk(&mut self, chunk: Chunk<'_>) -> bool {
-            for naive in chunk.bytes.split(|b| *b == b'\n').filter_map(|line| self.format.naive_stamp(line)) {
+            for naive in lines(chunk.bytes).filter_map(|line| self.format.naive_stamp(line)) {
                 self.year = year_of(self.stamper.time(&naive).seconds);
                 self.last = Some(naive);
             }

@@ -17,12 +17,15 @@
 //!
 //! What is kept of a message is bounded: see the constants.
 
-use memchr::{memchr, memchr_iter, memmem};
+use std::iter;
+
+use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
 
 use super::mime::{self, Base64, Encoding};
 use super::registry::{Format, Line, Order, Reader};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::{Mta, Record, Time};
+use crate::text::lines;
 
 mod group;
 mod text;
@@ -88,13 +91,13 @@ impl Format for Dsn {
     }
 
     fn score(&self, head: &[u8]) -> f32 {
-        let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
-        if lines.clone().any(|line| REPORT_FIELDS.iter().any(|field| starts_with(line, field))) {
+        let mut begins = iter::once(0).chain(memchr2_iter(b'\n', b'\r', head).map(|end| end + 1));
+        if begins.any(|at| REPORT_FIELDS.iter().any(|field| starts_with(&head[at..], field))) {
             return 0.6;
         }
-        let first = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+        let first = lines(head).find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
         let mut after_blank = true;
-        let in_mbox = head.split(|byte| *byte == b'\n').any(|line| {
+        let in_mbox = lines(head).any(|line| {
             let begins = after_blank && is_from_line(line);
             after_blank = line.trim_ascii().is_empty();
             begins
@@ -103,8 +106,7 @@ impl Format for Dsn {
             return 0.5;
         }
         // A header of two known fields, each with its blank, and nothing in it that is no field.
-        let known = head
-            .split(|byte| *byte == b'\n')
+        let known = lines(head)
             .skip_while(|line| line.trim_ascii().is_empty())
             .take_while(|line| is_folded(line) || field_name(line).is_some())
             .filter(|line| MESSAGE_FIELDS.iter().any(|field| starts_with(line, field)))

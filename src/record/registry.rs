@@ -9,6 +9,7 @@ use memchr::memchr_iter;
 
 use super::stamp::{Clock, Naive};
 use super::{Answer, Attempt, Outcome, Record, Time, wrapped};
+use crate::text::lines;
 
 /// One line of an input.
 #[derive(Clone, Copy, Debug)]
@@ -299,7 +300,7 @@ pub(crate) fn whole_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     if many && let Some(first) = memchr::memchr(b'\n', whole) {
         start = first + 1;
     }
-    whole[start..].split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(2000)
+    lines(&whole[start..]).filter(|line| !line.trim_ascii().is_empty()).take(2000)
 }
 
 #[cfg(test)]
