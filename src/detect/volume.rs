@@ -21,16 +21,17 @@ pub(super) struct Recent {
 impl Recent {
     pub(super) fn add(&mut self, second: i64, attempts: u64, refused: u64) {
         let hour = second.div_euclid(3600);
+        if let Some((h, counts)) = self.hours.back_mut()
+            && *h == hour
+        {
+            counts.attempts += attempts;
+            counts.refused += refused;
+            return;
+        }
         while self.hours.front().is_some_and(|(h, _)| *h < hour - 27) {
             self.hours.pop_front();
         }
-        match self.hours.back_mut() {
-            Some((h, counts)) if *h == hour => {
-                counts.attempts += attempts;
-                counts.refused += refused;
-            }
-            _ => self.hours.push_back((hour, Attempts { attempts, refused })),
-        }
+        self.hours.push_back((hour, Attempts { attempts, refused }));
     }
 
     pub(super) fn day_before(&self, second: i64) -> Attempts {
@@ -59,13 +60,16 @@ impl Minutes {
 
     pub(super) fn add(&mut self, second: i64, attempts: u32) {
         let minute = minute_of(second);
+        if let Some((last, count)) = self.counts.back_mut()
+            && *last == minute
+        {
+            *count += attempts;
+            return;
+        }
         while self.counts.front().is_some_and(|(m, _)| *m < minute - MINUTES) {
             self.counts.pop_front();
         }
-        match self.counts.back_mut() {
-            Some((last, count)) if *last == minute => *count += attempts,
-            _ => self.counts.push_back((minute, attempts)),
-        }
+        self.counts.push_back((minute, attempts));
     }
 
     /// Attempts in these minutes, and how many of the minutes are remembered.

@@ -289,7 +289,7 @@ pub fn set_clocks(
 /// When the input and each of its spans begin.
 fn set_starts(input: &mut Prepared, evidence: &Evidence) {
     let stamps = match (input.plain_file(), input.format) {
-        (Some(path), Some(format)) if input.spans.len() > 1 => span_stamps(path, format, &input.spans),
+        (Some(path), Some(format)) if input.spans.len() > 1 => span_stamps(path, format, input),
         _ => Ok(vec![evidence.first]),
     };
     let second = |(span, naive): (usize, Option<Naive>)| {
@@ -391,7 +391,7 @@ fn set_years(
         Some(year - i64::from(newest_of_set.is_some_and(|newest| place_in_year(of) > newest)))
     };
     let marks = match (input.plain_file(), input.format) {
-        (Some(path), Some(format)) => span_stamps(path, format, &input.spans).unwrap_or_default(),
+        (Some(path), Some(format)) => span_stamps(path, format, input).unwrap_or_default(),
         _ => Vec::new(),
     };
     if marks.is_empty() {
@@ -495,14 +495,17 @@ fn begins_behind(bytes: &[u8], is_one: impl Fn(&[u8]) -> bool) -> Option<usize> 
 }
 
 /// The first stamp in each span.
-fn span_stamps(path: &Path, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Vec<Option<Naive>>> {
+fn span_stamps(path: &Path, format: &dyn Format, input: &Prepared) -> io::Result<Vec<Option<Naive>>> {
     let file = File::open(path)?;
-    spans
+    // One that was cut at a record begins with it.
+    let is_cut = input.opening.is_some();
+    input
+        .spans
         .iter()
         .map(|span| {
             let bytes = read_at(&file, span.start, 16 << 10)?;
-            let skip = usize::from(span.start > 0);
-            Ok(bytes.split(|b| *b == b'\n').skip(skip).find_map(|line| format.naive_stamp(line)))
+            let skip = usize::from(span.start > 0 && !is_cut);
+            Ok(lines(&bytes).skip(skip).find_map(|line| format.naive_stamp(line)))
         })
         .collect()
 }

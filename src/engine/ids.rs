@@ -74,7 +74,7 @@ impl RelayForest {
 
     /// Takes what a tag names.
     fn learn(&mut self, forest: u32, second: u32) {
-        if *self == Self::UNKNOWN || second < self.from {
+        if second < self.from {
             let until = if forest == self.forest { self.until } else { self.from };
             *self = Self { forest, from: second, until };
         } else if forest != self.forest {

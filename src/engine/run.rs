@@ -221,8 +221,7 @@ impl Run {
 
     /// Whether an input was cut up that has to be read in order; if so, forgets what was counted.
     fn is_lost(&self) -> bool {
-        let was_cut = self.inputs.iter().map(|input| input.opening.is_some());
-        let is_lost = self.lock().inputs.iter().zip(was_cut).any(|(stats, was_cut)| stats.is_lost && was_cut);
+        let is_lost = self.lock().inputs.iter().any(|input| input.is_lost);
         if !is_lost || self.stopped() || self.in_order.swap(true, Ordering::AcqRel) {
             return false;
         }
@@ -578,13 +577,15 @@ impl Run {
         })();
         // A file that is followed goes on where it ends now, whatever its last lines have left open.
         let goes_on = self.options.follow && piece.span.is_none() && input.plain_file().is_some();
-        let stats = if goes_on {
+        let mut stats = if goes_on {
             let (stats, state) = task.suspend();
             self.suspended()[piece.input] = Some(state);
             stats
         } else {
             task.finish()
         };
+        // One reader that saw all has lost nothing.
+        stats.is_lost &= piece.span.is_some();
         self.link(piece.input, Some(piece.span.unwrap_or(0)), worker);
         (stats, result)
     }

@@ -3,6 +3,7 @@
 use crate::record::{Clock, Format, Glance, Line, Reader, Record, Stamper};
 use crate::scan::Scanner;
 use crate::source::{Chunk, ChunkSink};
+use crate::text::lines;
 
 use super::look_back::{LookBack, scanner};
 use super::options::Prefilter;
@@ -69,7 +70,7 @@ impl<'w, 'e> Task<'w, 'e> {
 
     /// Shows the reader of a part how the file opens.
     pub fn open(&mut self, opening: &[u8]) {
-        for bytes in opening.split(|byte| *byte == b'\n') {
+        for bytes in lines(opening) {
             self.reader.line(Line { bytes, offset: 0 }, &mut |_, _| {});
         }
     }

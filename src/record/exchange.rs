@@ -25,9 +25,9 @@ use self::session::{Sessions, Settled};
 use super::csv::{Field, Fields, Row, Rows, unquote};
 use super::registry::{Format, Line, Order, Reader, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
-use super::text::{host_name, is_here, parse_ip, starts_with_code};
+use super::text::{Addresses, host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record, Time, syslog};
-use crate::text::near_literal;
+use crate::text::{self, near_literal};
 
 mod session;
 
@@ -137,7 +137,7 @@ impl Format for Exchange {
     fn score(&self, head: &[u8]) -> f32 {
         let (mut lines, mut own) = (0usize, 0usize);
         // The header may be the very first line.
-        let first = clean(head.split(|byte| *byte == b'\n').next().unwrap_or_default());
+        let first = clean(text::lines(head).next().unwrap_or_default());
         let mut named = Header::of_comment(first).is_some();
         for line in whole_lines(head) {
             let line = clean(line);
@@ -163,9 +163,8 @@ impl Format for Exchange {
 
     /// Of message tracking.
     fn begins(&self, opening: &[u8], line: &[u8]) -> bool {
-        let mut headers =
-            opening.split(|byte| *byte == b'\n').filter_map(|line| Header::of_comment(clean(line)));
-        headers.next_back().is_some_and(|header| header.begins_tracking(clean(line)))
+        let header = text::lines(opening).filter_map(|line| Header::of_comment(clean(line))).last();
+        header.is_some_and(|header| header.begins_tracking(clean(line)))
     }
 
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
@@ -180,6 +179,7 @@ impl Format for Exchange {
             told_waits: false,
             rows: Rows::default(),
             sessions: Sessions::default(),
+            addresses: Addresses::default(),
             scratch: Vec::new(),
         })
     }
@@ -298,6 +298,7 @@ struct ExchangeReader {
     told_waits: bool,
     rows: Rows,
     sessions: Sessions,
+    addresses: Addresses,
     scratch: Vec<u8>,
 }
 
@@ -383,7 +384,7 @@ impl ExchangeReader {
                     out(Record::Note(ASSUMED));
                 }
                 let mut waits = false;
-                tracking(time, &values, &mut |record| {
+                tracking(time, &values, &mut self.addresses, &mut |record| {
                     waits |= matches!(record, Record::HeldBack { .. });
                     out(record);
                 });
@@ -404,16 +405,16 @@ impl ExchangeReader {
             if self.receives {
                 out(row.offset, Record::Note(RECEIVES));
             }
-        } else if let Some(header) = Header::of_comment(row.bytes) {
-            let named = header.kind();
+        } else if let Some(header) = Header::of_comment(row.bytes)
+            && let Some(named) = header.kind()
+        {
             let known = match named {
-                Some(Kind::Protocol) => &mut self.protocol,
-                Some(Kind::Tracking) => &mut self.tracking,
-                None => return,
+                Kind::Protocol => &mut self.protocol,
+                Kind::Tracking => &mut self.tracking,
             };
-            self.is_lost |= self.named.is_some() && (self.named != named || *known != header);
+            self.is_lost |= self.named.is_some() && (self.named != Some(named) || *known != header);
             *known = header;
-            self.named = named;
+            self.named = Some(named);
         }
     }
 
@@ -480,7 +481,7 @@ fn outcome(event: &[u8]) -> Option<Outcome> {
     })
 }
 
-fn tracking(time: Time, values: &Values<'_>, out: &mut dyn FnMut(Record<'_>)) {
+fn tracking(time: Time, values: &Values<'_>, addresses: &mut Addresses, out: &mut dyn FnMut(Record<'_>)) {
     let value = |column: Column| values[column as usize];
     let given = |column: Column| Some(value(column)).filter(|value| !value.is_empty());
     let Some(outcome) = outcome(value(Column::EventId)) else { return };
@@ -495,7 +496,7 @@ fn tracking(time: Time, values: &Values<'_>, out: &mut dyn FnMut(Record<'_>)) {
         let text = statuses.get(index).or_else(|| statuses.last()).copied().unwrap_or_default();
         let status = Status::read(text);
         let (relay_host, relay_ip) = if delivered {
-            (value(Column::ServerHostname), parse_ip(value(Column::ServerIp)))
+            (value(Column::ServerHostname), addresses.parse(value(Column::ServerIp)))
         } else {
             (status.host, parse_ip(status.ip))
         };
@@ -523,7 +524,7 @@ fn tracking(time: Time, values: &Values<'_>, out: &mut dyn FnMut(Record<'_>)) {
             host: given(Column::ClientHostname)
                 .or_else(|| given(Column::ServerHostname).filter(|_| !delivered)),
             queue_id: given(Column::InternalMessageId),
-            source_ip: parse_ip(value(Column::ClientIp)).filter(|_| delivered),
+            source_ip: addresses.parse(value(Column::ClientIp)).filter(|_| delivered),
             source_name: given(Column::ConnectorId),
             sender: sender.map(|sender| if sender == b"<>" { &[][..] } else { sender }),
             recipient: Some(recipient),

@@ -17,20 +17,18 @@
 //! | 5, 6 and 7, 8 | local part and domain of recipient and sender |
 //! | 10, 14, the rest | binding, address of the remote server, reply |
 
-use std::net::IpAddr;
-
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::registry::{Format, Line, Order, Reader, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
-use super::text::{is_here, parse_ip, starts_with_code};
+use super::text::{Addresses, is_here, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record, Time, syslog};
-use crate::memo::Memo;
 use crate::text::{Places, near};
 
 const MTA: Mta = Mta("momentum");
 
-/// Momentum's main log and bounce log.
+/// Momentum's main log and bounce log. Most lines are attempts: to look for what stands in those alone would cost more than
+/// to look at the others.
 pub(crate) static MOMENTUM: Momentum = Momentum;
 
 const SAMPLE: &str = "1778570410@20/00-25593-CBD987F3@00/00-03736-F4101B54@00/00-04532-A3456B54@T@hotmail.com@0@group-a\
@@ -76,7 +74,6 @@ impl Format for Momentum {
         if own * 2 <= lines { 0.0 } else { own as f32 / lines as f32 }
     }
 
-    /// Most lines are attempts: to look for what stands in those alone would cost more than to look at the others.
     fn order(&self) -> Order {
         Order::Any
     }
@@ -89,7 +86,7 @@ impl Format for Momentum {
         Box::new(MomentumReader {
             stamper: Stamper::new(clock),
             last: None,
-            relays: Memo::default(),
+            addresses: Addresses::default(),
             scratch: Vec::new(),
         })
     }
@@ -121,8 +118,7 @@ struct MomentumReader {
     stamper: Stamper,
     /// The last stamp of whole seconds.
     last: Option<([u8; 10], Time)>,
-    /// What the addresses are: a few take most of the mail.
-    relays: Memo<Option<IpAddr>, 5>,
+    addresses: Addresses,
     scratch: Vec<u8>,
 }
 
@@ -213,7 +209,7 @@ impl MomentumReader {
             (_, true) => (fields.get(14), fields.get(10)),
             (_, false) => (fields.get(12), fields.get(8)),
         };
-        let relay_ip = self.relays.get(relay, || parse_ip(relay)).filter(|ip| !ip.is_unspecified());
+        let relay_ip = self.addresses.parse(relay).filter(|ip| !ip.is_unspecified());
         if relay_ip.is_some_and(is_here) {
             return Record::Irrelevant;
         }

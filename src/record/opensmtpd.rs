@@ -14,14 +14,14 @@
 
 use std::net::IpAddr;
 
-use memchr::{memchr, memrchr};
+use memchr::memrchr;
 
 use super::registry::Order;
 use super::syslog::Envelope;
-use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, undo_rsyslog};
+use super::text::{Addresses, answer_text, host_name, is_here, quoted_end, undo_rsyslog};
 use super::wrapped::{Dialect, Out, RECIPIENT, TextReader};
 use super::{Answer, Attempt, Mta, Outcome, Record};
-use crate::text::near_literal;
+use crate::text::{near, near_literal};
 
 const MTA: Mta = Mta("opensmtpd");
 
@@ -36,12 +36,14 @@ pub(crate) static OPENSMTPD: Dialect = Dialect {
     sender_needles: &[],
     is_tag: |tag| tag == b"smtpd",
     is_text: |text| fields(text).is_some(),
-    marks: &[b" mta ", b"delivery", b" relay=\"", b" stat=\""],
-    reader: |_| Box::new(Lines { scratch: Vec::new() }),
+    marks: &[b" mta ", b"delivery", RECIPIENT, b" relay=\"", b" stat=\""],
+    reader: |_| Box::new(Lines::default()),
     blind_spot: |_| None,
 };
 
+#[derive(Default)]
 struct Lines {
+    addresses: Addresses,
     /// A reply whose escapes had to be undone.
     scratch: Vec<u8>,
 }
@@ -49,7 +51,7 @@ struct Lines {
 impl TextReader for Lines {
     fn read(&mut self, envelope: &Envelope<'_>, offset: u64, out: &mut Out<'_>) -> bool {
         let Some(found) = fields(envelope.text) else { return (OPENSMTPD.is_tag)(envelope.tag) };
-        match delivery(envelope, found, &mut self.scratch) {
+        match delivery(envelope, found, self) {
             Some(Record::Irrelevant) => {}
             Some(record) => out(offset, record),
             None => out(offset, Record::Malformed { why: "a delivery that lacks a field" }),
@@ -127,7 +129,7 @@ impl<'a> Fields<'a> {
 fn address<'a>(text: &'a [u8], between: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let mut at = if text.first() == Some(&b'"') { quoted_end(text, 1).unwrap_or(0) } else { 0 };
     loop {
-        at += memchr(b'>', &text[at..])?;
+        at += near(b'>', &text[at..])?;
         if text[at + 1..].starts_with(between) {
             return Some((&text[..at], &text[at + 1..]));
         }
@@ -139,7 +141,7 @@ fn address<'a>(text: &'a [u8], between: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 fn delivery<'a>(
     envelope: &Envelope<'a>,
     mut fields: Fields<'a>,
-    scratch: &'a mut Vec<u8>,
+    Lines { addresses, scratch }: &'a mut Lines,
 ) -> Option<Record<'a>> {
     let queue_id = match fields.queue_id {
         Some(queue_id) => queue_id,
@@ -158,7 +160,7 @@ fn delivery<'a>(
         _ => return Some(Record::Malformed { why: "an unknown word after result=" }),
     };
     let stat = fields.stat()?;
-    let (relay_host, relay_ip) = remote(relay);
+    let (relay_host, relay_ip) = remote(relay, addresses);
     if relay_ip.is_some_and(is_here) {
         return Some(Record::Irrelevant);
     }
@@ -167,7 +169,8 @@ fn delivery<'a>(
         mta: MTA,
         host: envelope.host,
         queue_id: Some(queue_id),
-        source_ip: parse_ip(source.strip_prefix(b"[").and_then(|ip| ip.strip_suffix(b"]")).unwrap_or(source)),
+        source_ip: addresses
+            .parse(source.strip_prefix(b"[").and_then(|ip| ip.strip_suffix(b"]")).unwrap_or(source)),
         source_name: None,
         sender: Some(sender),
         recipient: Some(recipient),
@@ -181,11 +184,11 @@ fn delivery<'a>(
 }
 
 /// `address (reverse name)`; where no host was reached, the domain alone.
-fn remote(text: &[u8]) -> (Option<&[u8]>, Option<IpAddr>) {
-    let Some((ip, name)) = split(text, b" (") else { return (None, parse_ip(text)) };
+fn remote<'a>(text: &'a [u8], addresses: &mut Addresses) -> (Option<&'a [u8]>, Option<IpAddr>) {
+    let Some((ip, name)) = split(text, b" (") else { return (None, addresses.parse(text)) };
     let ip = ip.strip_prefix(b"[").and_then(|ip| ip.strip_suffix(b"]")).unwrap_or(ip);
     let name = name.strip_suffix(b")").unwrap_or(name);
-    (host_name(name).filter(|name| *name != b"<unknown>"), parse_ip(ip))
+    (host_name(name).filter(|name| *name != b"<unknown>"), addresses.parse(ip))
 }
 
 #[cfg(test)]

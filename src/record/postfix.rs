@@ -12,7 +12,7 @@ use super::text::{answer_text, host_name, is_here, parse_ip, quoted_end, starts_
 use super::wrapped::{Dialect, Out, RECIPIENT, TextReader};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record};
 use crate::memo::Memo;
-use crate::text::{is_alphanumeric, near};
+use crate::text::{is_alphanumeric, near, near_literal};
 
 pub(crate) const MTA: Mta = Mta("postfix");
 
@@ -28,7 +28,7 @@ pub(crate) static POSTFIX: Dialect = Dialect {
     sender_needles: &[SENDER],
     is_tag: |tag| memmem::find(tag, b"postfix").is_some(),
     is_text: is_delivery,
-    marks: &[b"to=<", b" relay=", b" status="],
+    marks: &[b" to=<", b" relay=", b" status="],
     reader: |_| Box::new(Lines::default()),
     // Where several addresses share a name and Microsoft quotes them, that is told of any MTA.
     blind_spot: |_| None,
@@ -208,7 +208,8 @@ fn service(tag: &[u8]) -> &[u8] {
 
 /// What is no delivery, or a broken one.
 fn odd(text: &[u8]) -> Record<'_> {
-    match POSTFIX.has_marks(text) && memmem::find(text, DELIVERY).is_some_and(|at| at < MOST_QUEUE_ID) {
+    let begin = &text[..text.len().min(MOST_QUEUE_ID + DELIVERY.len() - 1)];
+    match near_literal(DELIVERY, begin).is_some() && POSTFIX.has_marks(text) {
         true => Record::Malformed { why: "a delivery with an odd queue id" },
         false => Record::Irrelevant,
     }

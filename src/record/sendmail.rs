@@ -18,10 +18,10 @@ use memchr::{memchr, memmem};
 
 use super::registry::{Order, Seen};
 use super::syslog::Envelope;
-use super::text::{host_name, is_here, octal, parse_ip, quoted_end, starts_with_code};
+use super::text::{Addresses, host_name, is_here, octal, quoted_end, starts_with_code};
 use super::wrapped::{Dialect, Out, RECIPIENT, TextReader};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, domain_of};
-use crate::text::near_literal;
+use crate::text::{near, near_literal};
 
 const MTA: Mta = Mta("sendmail");
 
@@ -36,8 +36,8 @@ pub(crate) static SENDMAIL: Dialect = Dialect {
     sender_needles: &[SENDER],
     is_tag: |tag| tag.starts_with(b"sendmail") || tag.starts_with(b"sm-"),
     is_text: |text| memmem::find(text, b" mailer=").is_some() && memmem::find(text, b" stat=").is_some(),
-    marks: &[b"to=<", b" relay=", b" stat="],
-    reader: |_| Box::new(Lines { scratch: Vec::new() }),
+    marks: &[b" to=<", b" relay=", b" stat="],
+    reader: |_| Box::new(Lines::default()),
     blind_spot,
 };
 
@@ -57,7 +57,9 @@ fn blind_spot(seen: &Seen) -> Option<&'static str> {
     )
 }
 
+#[derive(Default)]
 struct Lines {
+    addresses: Addresses,
     /// A reply whose escapes had to be undone.
     scratch: Vec<u8>,
 }
@@ -116,7 +118,8 @@ impl Lines {
             Kind::Failed => Outcome::Bounced,
             Kind::Queued => return out(Record::HeldBack { time: Some(envelope.time) }),
         };
-        let (relay_host, relay_ip) = fields.relay.map_or((None, None), relay);
+        let (relay_host, relay_ip) =
+            fields.relay.map_or((None, None), |text| relay(text, &mut self.addresses));
         if relay_ip.is_some_and(is_here) {
             return;
         }
@@ -151,7 +154,7 @@ impl Lines {
 }
 
 fn is_smtp(mailer: &[u8]) -> bool {
-    let name = &mailer[..memchr(b',', mailer).unwrap_or(mailer.len())];
+    let name = &mailer[..near(b',', mailer).unwrap_or(mailer.len())];
     SMTP_MAILERS.contains(&name)
 }
 
@@ -160,7 +163,7 @@ fn address_end(text: &[u8], end: &[u8]) -> Option<usize> {
     let from = if text.first() == Some(&b'"') { quoted_end(text, 1).unwrap_or(0) } else { 0 };
     let mut at = from;
     loop {
-        at += memchr(b'>', &text[at..])?;
+        at += near(b'>', &text[at..])?;
         if text[at + 1..].starts_with(end) {
             return Some(at);
         }
@@ -343,11 +346,11 @@ fn undo<'a>(reply: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
 }
 
 /// `host. [address]`.
-fn relay(text: &[u8]) -> (Option<&[u8]>, Option<IpAddr>) {
-    let name = &text[..memchr(b' ', text).unwrap_or(text.len())];
-    let ip = memchr(b'[', text).and_then(|open| {
-        let close = memchr(b']', &text[open..])?;
-        parse_ip(&text[open + 1..open + close])
+fn relay<'a>(text: &'a [u8], addresses: &mut Addresses) -> (Option<&'a [u8]>, Option<IpAddr>) {
+    let name = &text[..near(b' ', text).unwrap_or(text.len())];
+    let ip = near(b'[', text).and_then(|open| {
+        let close = near(b']', &text[open..])?;
+        addresses.parse(&text[open + 1..open + close])
     });
     (host_name(name), ip)
 }

@@ -3,6 +3,18 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Answer;
+use crate::memo::Memo;
+
+/// Addresses that were read before: a few hosts send or take most of the mail.
+#[derive(Debug, Default)]
+pub(crate) struct Addresses(Memo<Option<IpAddr>, 5>);
+
+impl Addresses {
+    /// The same as [`parse_ip`].
+    pub(crate) fn parse(&mut self, text: &[u8]) -> Option<IpAddr> {
+        self.0.get(text, || parse_ip(text))
+    }
+}
 
 /// An address as logs write it; a scope (`%eth0`) is no part of it.
 pub(crate) fn parse_ip(text: &[u8]) -> Option<IpAddr> {

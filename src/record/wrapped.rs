@@ -19,8 +19,8 @@ use crate::text::near;
 pub(crate) type Out<'o> = dyn FnMut(u64, Record<'_>) + 'o;
 
 /// Stands in each delivery of all whose lines stand alone, right before the recipient: one search serves a log that mixes
-/// them. Another literal would cost one more pass over all bytes.
-pub(crate) const RECIPIENT: &[u8] = b"to=";
+/// them. Another literal would cost one more pass over all bytes; without its blank it would find each `proto=` too.
+pub(crate) const RECIPIENT: &[u8] = b" to=";
 
 /// What an MTA writes into a syslog.
 pub(crate) struct Dialect {

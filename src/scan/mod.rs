@@ -45,9 +45,6 @@ impl Needle {
         match self {
             Self::None => Some(at),
             Self::Packed(searcher) => searcher.find(&bytes[at..]).map(|found| at + found.start()),
-            Self::Each(finders) if finders.len() == 1 => {
-                finders[0].find(&bytes[at..]).map(|found| at + found)
-            }
             Self::Each(finders) => {
                 let mut first = usize::MAX;
                 for (finder, ahead) in finders.iter().zip(ahead) {

@@ -151,7 +151,8 @@ impl Default for ViewOptions {
 
 /// Between two frames: 30 a second at the most.
 const FRAME: Duration = Duration::from_millis(33);
-/// How often new data is looked for: while the screen lacks lines, while much is expected, while following, and else.
+/// How often new data is looked for: while the screen lacks lines, while much is expected (twice a frame, so that the result
+/// is seen at once), while following, and else.
 const SOON: Duration = Duration::from_millis(8);
 const BUSY: Duration = Duration::from_millis(16);
 const LIVE: Duration = Duration::from_millis(200);

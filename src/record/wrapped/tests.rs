@@ -197,6 +197,15 @@ fn one_log_may_mix_all() {
 }
 
 #[test]
+fn a_delivery_that_has_lost_its_wrapper_is_looked_at() {
+    for dialect in super::alone() {
+        let found =
+            dialect.marks.iter().any(|mark| dialect.needles.iter().any(|n| memmem::find(mark, n).is_some()));
+        assert!(found, "{:?}", dialect.mta);
+    }
+}
+
+#[test]
 fn the_address_that_sent_is_asked_for() {
     let seen = |sourceless| Seen { bounced: 2, sourceless, ..Seen::default() };
     assert!((exim::EXIM.blind_spot)(&seen(2)).unwrap().contains("+outgoing_interface"));
