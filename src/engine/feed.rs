@@ -111,7 +111,11 @@ impl Feed {
             kept.passes.extend_from_slice(&trials.passes);
             kept.refusals.extend_from_slice(&trials.refusals);
         }
-        self.waiting.append(trials);
+        // Where all was held until the end, it comes at once: a copy would take as much memory again.
+        match self.waiting.is_empty() {
+            true => std::mem::swap(&mut self.waiting, trials),
+            false => self.waiting.append(trials),
+        }
         count(&mut self.others, &self.ids, others);
     }
 
