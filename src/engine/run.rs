@@ -116,7 +116,7 @@ const LATE: usize = 4;
 /// Bytes of a stream in which senders are looked for before it is read once more.
 const HISTORY: usize = 4 << 20;
 /// Decompressed bytes of a stream after which the detection may take what was read.
-const STREAMED: u64 = 16 << 20;
+const STREAMED: u64 = 4 << 20;
 
 /// A piece of work: one span of a plain file, or a whole stream.
 #[derive(Clone, Copy)]

@@ -8,8 +8,8 @@ use std::thread;
 
 /// Of one buffer: what is searched at once.
 const BUFFER: usize = 256 << 10;
-/// Buffers that are full and wait.
-const WAITING: usize = 3;
+/// Buffers that are full and wait: who reads them is busy with the detection for moments, in which the decoder should go on.
+const WAITING: usize = 8;
 
 /// The stream, asked for the same by the caller's thread as [`ahead`] asks.
 pub(super) fn in_steps(stream: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
