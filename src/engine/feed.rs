@@ -36,6 +36,8 @@ const DENSE: usize = 50;
 pub struct Feed {
     ids: Ids,
     waiting: Trials,
+    /// How many came since what waits was gone through.
+    fresh: usize,
     detector: Detector,
     /// Failed authentication concerns the sender's domain: its series knows nothing of the others, so it can wait for the
     /// senders, which files that are read later may tell.
@@ -82,6 +84,7 @@ impl Feed {
         Self {
             ids: Ids::new(paths),
             waiting: Trials::default(),
+            fresh: 0,
             detector: Detector::new(settings),
             blaming: Detector::new(settings),
             blames: Trials::default(),
@@ -111,6 +114,7 @@ impl Feed {
             kept.passes.extend_from_slice(&trials.passes);
             kept.refusals.extend_from_slice(&trials.refusals);
         }
+        self.fresh += trials.len();
         // Where all was held until the end, it comes at once: a copy would take as much memory again.
         match self.waiting.is_empty() {
             true => std::mem::swap(&mut self.waiting, trials),
@@ -135,8 +139,14 @@ impl Feed {
         self.late
     }
 
-    /// Nothing up to this second will come any more: takes what waits for it.
+    /// Nothing up to this second will come any more: takes what waits for it, if not at once.
     pub fn advance(&mut self, frontier: i64) {
+        // What was read far ahead of the others waits for long: it is not gone through for the few that are due.
+        let are_few = self.fresh < self.waiting.len() / 8;
+        if are_few && self.windows.is_none() && frontier < i64::MAX {
+            return;
+        }
+        self.fresh = 0;
         self.frontier = frontier;
         let mut due = self.waiting.take_until(frontier);
         if self.windows.is_some() {
