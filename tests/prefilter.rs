@@ -167,6 +167,24 @@ fn senders_are_found_in_a_compressed_file_however_far_back_they_stand() {
     }
 }
 
+#[test]
+fn a_try_that_names_no_relay_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mail.log");
+    let relay = "relay=outlook-com.olc.protection.outlook.com. [52.101.8.1]";
+    let fields = "delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=31204";
+    let log = format!(
+        "May 10 00:10:00 mta1 sm-out1[7101]: 64C00000000001: to=<a@outlook.com>, {fields}, {relay}, dsn=2.6.0, stat=Sent (ok)\n\
+         May 10 00:10:01 mta1 sm-out1[7101]: 64C00000000002: to=<b@outlook.com>, {fields}, dsn=4.0.0, stat=Deferred: Name \
+         server: outlook-com.olc.protection.outlook.com.: host name lookup failure\n"
+    );
+    fs::write(&path, log).expect("written");
+    let inputs = [path];
+    let fast = summary(&inputs, Prefilter::Deliveries, 8 << 20, 1);
+    assert!(fast.contains("\"deferred\": 1"), "{fast}");
+    assert_eq!(fast, summary(&inputs, Prefilter::Off, 8 << 20, 1));
+}
+
 /// An accounting file with replies over several lines, a record that was cut, the same header again and, if so, another
 /// one behind it.
 fn accounting(has_another: bool) -> String {
