@@ -443,6 +443,7 @@ fn cut(path: &Path, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Optio
     let file = File::open(path)?;
     let head = read_at(&file, 0, CUT_SEARCH)?;
     let Some(opening) = opening(&head) else { return Ok(None) };
+    let Some(begins) = format.begins(opening) else { return Ok(None) };
     let mut found: Vec<FileSpan> = Vec::new();
     for span in spans {
         let Some(last) = found.last_mut() else {
@@ -450,7 +451,7 @@ fn cut(path: &Path, format: &dyn Format, spans: &[FileSpan]) -> io::Result<Optio
             continue;
         };
         let from = span.start - 1;
-        let start = begins_behind(&read_at(&file, from, CUT_SEARCH)?, |line| format.begins(opening, line));
+        let start = begins_behind(&read_at(&file, from, CUT_SEARCH)?, &begins);
         match start.map(|start| from + start as u64).filter(|start| (last.end..span.end).contains(start)) {
             Some(start) => {
                 last.end = start;

@@ -255,8 +255,8 @@ impl Ids {
 
     /// Whether an attempt is Microsoft's, as far as is known.
     pub fn is_ours(&self, pass: &Pass) -> bool {
-        let since = || self.ours_since[pass.domain as usize];
-        !self.kinds[pass.verdict as usize].if_domain_does || (since() < u32::MAX && pass.second >= since())
+        let since = self.ours_since[pass.domain as usize];
+        !self.kinds[pass.verdict as usize].if_domain_does || (since < u32::MAX && pass.second >= since)
     }
 
     fn observation(&self, pass: &Pass, place: u32) -> Option<Observation> {

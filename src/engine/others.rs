@@ -22,10 +22,13 @@ impl Other {
     }
 }
 
+/// By source and slot, how many attempts, and how many of them were accepted.
+type Counts = HashMap<(u32, u32), (u64, u64)>;
+
 /// What a worker counted.
 #[derive(Debug, Default)]
 pub struct Others {
-    counts: HashMap<(u32, u32), (u64, u64)>,
+    counts: Counts,
     /// By source, what it tried in its latest slot: most attempts are of the same one as that before.
     latest: Vec<Latest>,
 }
@@ -57,10 +60,8 @@ impl Others {
     /// Takes over all of `other`, which is empty then.
     pub fn append(&mut self, other: &mut Self) {
         other.put_all_away();
-        for (key, (attempts, accepted)) in std::mem::take(&mut other.counts) {
-            let sum = self.counts.entry(key).or_default();
-            sum.0 += attempts;
-            sum.1 += accepted;
+        for (key, went) in std::mem::take(&mut other.counts) {
+            add_up(&mut self.counts, key, went);
         }
     }
 
@@ -80,11 +81,15 @@ impl Others {
     }
 }
 
-fn put_away(counts: &mut HashMap<(u32, u32), (u64, u64)>, source: u32, latest: &mut Latest) {
+fn put_away(counts: &mut Counts, source: u32, latest: &mut Latest) {
     let Latest { slot, attempts, accepted } = std::mem::take(latest);
     if attempts > 0 {
-        let sum = counts.entry((source, slot)).or_default();
-        sum.0 += attempts;
-        sum.1 += accepted;
+        add_up(counts, (source, slot), (attempts, accepted));
     }
+}
+
+fn add_up(counts: &mut Counts, key: (u32, u32), (attempts, accepted): (u64, u64)) {
+    let sum = counts.entry(key).or_default();
+    sum.0 += attempts;
+    sum.1 += accepted;
 }

@@ -79,9 +79,14 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// Whether the quotes of a line are odd in number: then one of them closes on another line, or none.
+pub(crate) fn has_odd_quotes(line: &[u8]) -> bool {
+    memchr_iter(b'"', line).count() % 2 == 1
+}
+
 /// Whether a quote of the line closes on a later one.
 fn is_open(line: &[u8]) -> bool {
-    memchr_iter(b'"', line).count() % 2 == 1 && Fields::of(line).any(|field| field.open)
+    has_odd_quotes(line) && Fields::of(line).any(|field| field.open)
 }
 
 /// Writes the fields that differ from what stands in the record into `scratch` as they were meant: with single quotes,
@@ -152,7 +157,7 @@ impl Rows {
             self.held.push(b'\n');
             self.held.extend_from_slice(&line[..line.len().min(LONGEST)]);
             // The quotes of what is held are odd in number.
-            if self.held.len() > LONGEST || memchr_iter(b'"', line).count() % 2 == 1 {
+            if self.held.len() > LONGEST || has_odd_quotes(line) {
                 self.finish(out);
             }
         } else if line.len() < LONGEST && is_open(line) {

@@ -19,11 +19,11 @@
 //!
 //! A `DEFER` without a reply only waits: what was refused stands in the protocol log.
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memmem};
 
 use self::session::{Sessions, Settled};
-use super::csv::{Field, Fields, Row, Rows, unquote};
-use super::registry::{Format, Line, Order, Reader, whole_lines};
+use super::csv::{Field, Fields, Row, Rows, has_odd_quotes, unquote};
+use super::registry::{Begins, Format, Line, Order, Reader, whole_lines};
 use super::stamp::{self, Clock, Naive, Stamper};
 use super::text::{Addresses, host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record, Time, syslog};
@@ -162,9 +162,10 @@ impl Format for Exchange {
     }
 
     /// Of message tracking.
-    fn begins(&self, opening: &[u8], line: &[u8]) -> bool {
+    fn begins(&self, opening: &[u8]) -> Option<Begins> {
         let header = text::lines(opening).filter_map(|line| Header::of_comment(clean(line))).last();
-        header.is_some_and(|header| header.begins_tracking(clean(line)))
+        let header = header.filter(|header| header.kind() == Some(Kind::Tracking))?;
+        Some(Box::new(move |line| header.begins(clean(line))))
     }
 
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
@@ -254,8 +255,8 @@ impl Header {
 
     /// Whether a record of message tracking in this order begins with the line. What goes on in a quoted field and looks the
     /// same has one quote more.
-    fn begins_tracking(&self, line: &[u8]) -> bool {
-        if self.kind() != Some(Kind::Tracking) || memchr_iter(b'"', line).count() % 2 == 1 {
+    fn begins(&self, line: &[u8]) -> bool {
+        if has_odd_quotes(line) {
             return false;
         }
         let is_word = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_uppercase);

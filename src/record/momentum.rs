@@ -20,7 +20,7 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::registry::{Format, Line, Order, Reader, whole_lines};
-use super::stamp::{self, Clock, Naive, Stamper};
+use super::stamp::{self, Clock, LastTime, Naive, Stamper};
 use super::text::{Addresses, is_here, starts_with_code};
 use super::{Answer, Attempt, Mta, Outcome, Record, Time, syslog};
 use crate::text::{Places, near};
@@ -85,7 +85,7 @@ impl Format for Momentum {
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
         Box::new(MomentumReader {
             stamper: Stamper::new(clock),
-            last: None,
+            last_time: LastTime::default(),
             addresses: Addresses::default(),
             scratch: Vec::new(),
         })
@@ -99,9 +99,7 @@ impl Format for Momentum {
 
 /// A field that is a stamp.
 fn whole_stamp(field: &[u8]) -> Option<Naive> {
-    let (naive, end) =
-        field.first().filter(|byte| byte.is_ascii_digit()).and_then(|_| stamp::parse(field))?;
-    (end == field.len()).then_some(naive)
+    field.first().filter(|byte| byte.is_ascii_digit()).and_then(|_| stamp::whole(field))
 }
 
 /// Ten digits, then identifiers up to a field of one or two letters.
@@ -116,8 +114,7 @@ fn looks_like_line(line: &[u8]) -> bool {
 
 struct MomentumReader {
     stamper: Stamper,
-    /// The last stamp of whole seconds.
-    last: Option<([u8; 10], Time)>,
+    last_time: LastTime,
     addresses: Addresses,
     scratch: Vec<u8>,
 }
@@ -167,17 +164,9 @@ impl<'a> Fields<'a> {
 }
 
 impl MomentumReader {
-    /// Many lines are of the second of the one before.
     fn time(&mut self, stamp: &[u8]) -> Option<Time> {
-        let seconds = <&[u8; 10]>::try_from(stamp).ok();
-        if let (Some(stamp), Some((last, time))) = (seconds, &self.last)
-            && stamp == last
-        {
-            return Some(*time);
-        }
-        let time = self.stamper.time(&whole_stamp(stamp)?);
-        self.last = seconds.map(|stamp| (*stamp, time));
-        Some(time)
+        let Self { stamper, last_time, .. } = self;
+        last_time.get(stamp, || whole_stamp(stamp).map(|naive| stamper.time(&naive)))
     }
 
     fn read<'a>(&'a mut self, line: &'a [u8]) -> Record<'a> {

@@ -19,8 +19,8 @@ use std::ops::Range;
 use memchr::{memchr, memmem, memrchr};
 
 use super::csv::{Field, Fields, Row, Rows, unquote};
-use super::registry::{Format, Glance, Line, Order, Origin, Plain, Reader, Relay, Seen, whole_lines};
-use super::stamp::{self, Clock, Naive, Stamper};
+use super::registry::{Begins, Format, Glance, Line, Order, Origin, Plain, Reader, Relay, Seen, whole_lines};
+use super::stamp::{self, Clock, LastTime, Naive, Stamper};
 use super::text::{host_name, is_here, parse_ip, starts_with_code};
 use super::{Answer, Attempt, Enhanced, Mta, Outcome, Record, Time, syslog};
 
@@ -78,8 +78,9 @@ impl Format for PowerMta {
         Order::Sequential
     }
 
-    fn begins(&self, opening: &[u8], line: &[u8]) -> bool {
-        Header::read(clean(opening)).is_some_and(|header| header.begins(clean(line)))
+    fn begins(&self, opening: &[u8]) -> Option<Begins> {
+        let header = Header::read(clean(opening))?;
+        Some(Box::new(move |line| header.begins(clean(line))))
     }
 
     fn retells(&self) -> bool {
@@ -88,7 +89,8 @@ impl Format for PowerMta {
 
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send> {
         Box::new(PowerReader {
-            times: Times { stamper: Stamper::new(clock), last: None },
+            stamper: Stamper::new(clock),
+            last_time: LastTime::default(),
             header: Header::read(DEFAULT_HEADER).unwrap_or_default(),
             seen: false,
             is_lost: false,
@@ -168,30 +170,9 @@ fn in_another_order(row: &[u8]) -> bool {
     !TYPES.contains(&first) && looks_like_row(row)
 }
 
-/// The times of rows, many of which are logged in the same second.
-struct Times {
-    stamper: Stamper,
-    last: Option<(Vec<u8>, Time)>,
-}
-
-impl Times {
-    fn read(&mut self, text: &[u8]) -> Option<Time> {
-        if let Some((last, time)) = &self.last
-            && last == text
-        {
-            return Some(*time);
-        }
-        let (time, _, _) = self.stamper.read(text)?;
-        let (last, kept) = self.last.get_or_insert_with(|| (Vec::new(), time));
-        last.clear();
-        last.extend_from_slice(text);
-        *kept = time;
-        Some(time)
-    }
-}
-
 struct PowerReader {
-    times: Times,
+    stamper: Stamper,
+    last_time: LastTime,
     header: Header,
     /// Whether a header came; else it is the default one.
     seen: bool,
@@ -231,7 +212,7 @@ impl Reader for PowerReader {
         if !starts_with_code(reply) || !is_smtp || !is_one || !fields.close() {
             return None;
         }
-        let time = self.times.read(given(Column::TimeLogged)?)?;
+        let time = self.time(given(Column::TimeLogged)?)?;
         let raw = |column: Column| cells[column as usize].unwrap_or_default();
         Origin::write_key(&mut self.scratch, raw(Column::DlvSourceIp), raw(Column::Vmta))?;
         let (sender, recipient) = (cells[Column::Orig as usize], given(Column::Rcpt));
@@ -265,6 +246,11 @@ impl Reader for PowerReader {
 }
 
 impl PowerReader {
+    fn time(&mut self, text: &[u8]) -> Option<Time> {
+        let Self { stamper, last_time, .. } = self;
+        last_time.get(text, || stamper.read(text).map(|(time, ..)| time))
+    }
+
     fn read(&mut self, row: &Row<'_>, out: &mut dyn FnMut(u64, Record<'_>)) {
         if row.bytes.is_empty() {
             return;
@@ -314,7 +300,7 @@ impl PowerReader {
             return Record::Malformed { why: "fewer columns than the header names" };
         }
         let raw = |column: Column| fields[column as usize].map_or(&[][..], |field| field.text);
-        let Some(time) = self.times.read(raw(Column::TimeLogged)) else {
+        let Some(time) = self.time(raw(Column::TimeLogged)) else {
             let why = if self.seen { "a timeLogged that is no time" } else { NO_HEADER };
             return Record::Malformed { why };
         };

@@ -48,11 +48,11 @@ pub trait Format: Sync {
     }
     /// Whether the file may be cut up.
     fn order(&self) -> Order;
-    /// Where lines do not stand alone: whether a record begins with `line`, whatever came before, in a file that opens with
-    /// these comments, or this first line. There the file may be cut up, if each reader is shown the opening first.
-    fn begins(&self, opening: &[u8], line: &[u8]) -> bool {
-        let _ = (opening, line);
-        false
+    /// Where lines do not stand alone: what tells the lines with which a record begins, whatever came before, in a file that
+    /// opens with these comments, or this first line. There the file may be cut up, if each reader is shown the opening first.
+    fn begins(&self, opening: &[u8]) -> Option<Begins> {
+        let _ = opening;
+        None
     }
     /// A reader for one input, or one stretch of it.
     fn reader(&self, clock: &Clock) -> Box<dyn Reader + Send>;
@@ -87,6 +87,9 @@ pub trait Format: Sync {
         None
     }
 }
+
+/// Whether a record begins with a line.
+pub type Begins = Box<dyn Fn(&[u8]) -> bool>;
 
 /// Counts of one input's attempts, Microsoft's and others'.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

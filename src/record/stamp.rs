@@ -7,6 +7,7 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 
 use super::Time;
+use crate::memo::Memo;
 
 const DAY: i64 = 86_400;
 const WEEK: i64 = 7 * DAY;
@@ -75,6 +76,9 @@ impl Naive {
         Self { year: Some(year), month, day, second_of_day, millis, offset: Some(0) }
     }
 }
+
+/// The time of the last stamp by its text: many lines are of the same second as the one before.
+pub(crate) type LastTime = Memo<Option<Time>, 5, 1>;
 
 /// Turns stamps into UTC, reading forward through one input.
 #[derive(Clone, Debug)]
@@ -232,6 +236,12 @@ pub fn parse(text: &[u8]) -> Option<(Naive, usize)> {
         b'0'..=b'9' => unix(text),
         _ => None,
     }
+}
+
+/// The same, of a text that is nothing else.
+pub(crate) fn whole(text: &[u8]) -> Option<Naive> {
+    let (naive, end) = parse(text)?;
+    (end == text.len()).then_some(naive)
 }
 
 /// `May  2 03:04:05`, `May 02 03:04:05`.

@@ -1,8 +1,8 @@
 //! Which columns a file has.
 
-use memchr::{memchr_iter, memmem};
+use memchr::memmem;
 
-use super::super::csv::{Field, Fields};
+use super::super::csv::{Field, Fields, has_odd_quotes};
 use super::super::stamp::{self, Naive};
 
 /// The columns where no header names others.
@@ -46,8 +46,7 @@ pub(super) const TYPES: [&[u8]; 9] = [b"d", b"t", b"b", b"r", b"rb", b"rs", b"tq
 
 /// A field that is a stamp with its year, and nothing else.
 pub(super) fn whole_stamp(field: Field<'_>) -> Option<Naive> {
-    let (naive, end) = stamp::parse(field.text)?;
-    (end == field.text.len() && naive.year.is_some()).then_some(naive)
+    stamp::whole(field.text).filter(|naive| naive.year.is_some())
 }
 
 /// Which field holds what.
@@ -81,7 +80,7 @@ impl Header {
     /// Whether a record of this order begins with the line. What goes on in the first column has the same fields behind
     /// it, but one quote more.
     pub(super) fn begins(&self, line: &[u8]) -> bool {
-        if memchr_iter(b'"', line).count() % 2 == 1 {
+        if has_odd_quotes(line) {
             return false;
         }
         let (mut known, mut timed) = (false, false);
